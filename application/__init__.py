@@ -1,0 +1,1 @@
+"""Commands over the ledger. Knows eventsourcing; knows no SQL and no HTTP."""

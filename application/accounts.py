@@ -1,0 +1,208 @@
+"""Administration of an account: open it, give it credit, keys and rules, stop it and let it go on.
+
+The same commands serve the command line and whatever else administers; `by` names who did it and is in the event.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+import msgspec
+
+from application.keyring import Keyring
+from application.ports import Entropy
+from application.writer import Decision, Draft, Writer
+from domain import account as accounts
+from domain import keys
+from domain.account import Account
+from domain.events import CreditAdded, Event
+from domain.keys import KeyKind
+from domain.refusals import IdempotencyKeyReused, StateConflict
+
+
+@dataclass(frozen=True, slots=True)
+class Administer:
+    """A decision over the account's own state: `rule` returns an event, or None when nothing has to change."""
+
+    log: str
+    rule: Callable[[Account, datetime], Event | None]
+    stream: str | None = None
+    idempotency: str = ""
+
+    def decide(self, draft: Draft) -> Decision[Event | None]:
+        event = self.rule(draft.account, draft.now)
+        return Decision(event, () if event is None else (("", event),))
+
+    def replay(self, event: Event) -> Event | None:
+        """The same reference a second time: the credit that is there already."""
+        if not isinstance(event, CreditAdded):
+            raise IdempotencyKeyReused
+        return event
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAccount:
+    """The account's state after all that is recorded now; raises StateConflict when there is no such account."""
+
+    log: str
+    stream: str | None = None
+    idempotency: str = ""
+    confirms: ClassVar[bool] = True
+
+    def decide(self, draft: Draft) -> Decision[Account]:
+        accounts.require_open(draft.account)
+        return Decision(draft.account)
+
+    def replay(self, event: Event) -> Account:
+        raise AssertionError("never carries an Idempotency-Key")
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """Credits after the event at `position`: available = added - debited + refunded. `at` is the log's time."""
+
+    available: int
+    debited: int
+    refunded: int
+    added: int
+    position: int
+    at: datetime | None = None
+
+    @classmethod
+    def of(cls, account: Account, position: int, *, at: datetime | None = None) -> "Balance":
+        return cls(
+            available=account.available,
+            debited=account.debited,
+            refunded=account.refunded,
+            added=account.added,
+            position=position,
+            at=at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBalance:
+    """The balance after all that is recorded now."""
+
+    log: str
+    stream: str | None = None
+    idempotency: str = ""
+    confirms: ClassVar[bool] = True
+
+    def decide(self, draft: Draft) -> Decision[Balance]:
+        return Decision(Balance.of(draft.account, draft.position, at=draft.now))
+
+    def replay(self, event: Event) -> Balance:
+        raise AssertionError("never carries an Idempotency-Key")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OpenedAccount:
+    """A new account and its four keys, in the clear this once."""
+
+    account_id: str
+    keys: dict[KeyKind, str]
+
+
+class Administration:
+    """What an operator does. Synchronous: every call waits until it is recorded."""
+
+    def __init__(self, writer: Writer, keyring: Keyring, entropy: Entropy, *, timeout_seconds: float = 15.0) -> None:
+        self._writer = writer
+        self._keyring = keyring
+        self._entropy = entropy
+        self._timeout_seconds = timeout_seconds
+
+    def open_account(self, *, name: str, credits: int, by: str) -> OpenedAccount:
+        """An account with its live and its test log, one key of each kind, and credits if any."""
+        account_id = keys.account_id(self._entropy.bytes(keys.ACCOUNT_BYTES))
+        for mode in ("live", "test"):
+            self._open_log(account_id, name=name, mode=mode, by=by)
+        issued = {kind: self.issue_key(account_id, kind=kind, name="first", origins=(), by=by)[1] for kind in keys.KEY_KINDS}
+        if credits:
+            self.add_credit(account_id, credits=credits, reference="opening", by=by)
+        return OpenedAccount(account_id, issued)
+
+    def account(self, account_id: str) -> Account:
+        """State of an account."""
+        return self._writer.submit(ReadAccount(account_id)).result(self._timeout_seconds)
+
+    def add_credit(self, account_id: str, *, credits: int, reference: str, by: str) -> bool:
+        """Add credits once per reference; False when that reference was there already, with the same amount.
+
+        Raises IdempotencyKeyReused when it was there with another amount.
+        """
+        idempotency = self._keyring.idempotency(account_id, f"credit {reference}", request=str(credits).encode())
+        asked_at: list[datetime] = []
+
+        def rule(account: Account, now: datetime) -> Event:
+            asked_at.append(now)
+            return accounts.add_credit(
+                account, credits=credits, reference=reference, by=by, idempotency=idempotency, now=now
+            )
+
+        self._administer(account_id, rule, idempotency=idempotency)
+        return bool(asked_at)
+
+    def issue_key(
+        self, account_id: str, *, kind: KeyKind, name: str, origins: tuple[str, ...], by: str
+    ) -> tuple[str, str]:
+        """A new key: its id, and the key itself, which is not kept."""
+        key = keys.spell(kind, account=account_id, random=self._entropy.bytes(keys.SECRET_BYTES))
+        key_id = "key_" + keys.text(self._entropy.bytes(10), length=16)
+        self._administer(
+            account_id,
+            lambda account, now: accounts.issue_key(
+                account,
+                key_id=key_id,
+                kind=kind,
+                key_hash=keys.key_hash(key),
+                name=name,
+                origins=origins,
+                by=by,
+                now=now,
+            ),
+        )
+        return key_id, key
+
+    def revoke_key(self, account_id: str, *, key_id: str, by: str) -> bool:
+        """End a key; False when it had ended before."""
+        return self._changed(
+            account_id, lambda account, now: accounts.revoke_key(account, key_id=key_id, by=by, now=now)
+        )
+
+    def change_policy(self, account_id: str, *, changes: dict[str, int], by: str) -> bool:
+        """Change settings; False when they were so already."""
+        return self._changed(
+            account_id, lambda account, now: accounts.change_policy(account, changes=changes, by=by, now=now)
+        )
+
+    def suspend(self, account_id: str, *, reason: str, by: str) -> bool:
+        """Stop an account; False when it was stopped."""
+        return self._changed(
+            account_id, lambda account, now: accounts.suspend(account, reason=reason, by=by, now=now)
+        )
+
+    def resume(self, account_id: str, *, by: str) -> bool:
+        """Let an account go on; False when it was going."""
+        self.account(account_id)
+        return self._changed(account_id, lambda account, now: accounts.resume(account, by=by, now=now))
+
+    def _open_log(self, account_id: str, *, name: str, mode: Literal["live", "test"], by: str) -> None:
+        self._administer(
+            keys.log_of(account_id, mode=mode),
+            lambda account, now: accounts.open_account(
+                account, account_id=account_id, name=name, mode=mode, by=by, now=now
+            ),
+        )
+
+    def _changed(self, account_id: str, rule: Callable[[Account, datetime], Event | None]) -> bool:
+        return self._administer(account_id, rule) is not None
+
+    def _administer(
+        self, log: str, rule: Callable[[Account, datetime], Event | None], *, idempotency: str = ""
+    ) -> Event | None:
+        if not log.startswith("acct_"):
+            raise StateConflict("There is no such account.")
+        command = Administer(log, rule, idempotency=idempotency)
+        return self._writer.submit(command).result(self._timeout_seconds)

@@ -1,0 +1,66 @@
+"""Every key that DoneOTP uses, derived from one root secret that is never in the database (HKDF, RFC 5869).
+
+What is trusted: whoever holds the root can compute codes and sign tokens; whoever holds the database alone cannot.
+"""
+
+import hashlib
+import hmac
+from functools import lru_cache
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from domain import code as codes
+from domain.keys import text
+
+STREAM_LENGTH: Final = 26
+"""Characters of a stream name: 128 bits of a keyed hash, in base32."""
+_NONCE_LENGTH: Final = 16
+_VERIFICATION_PREFIX: Final = "ver_"
+
+
+class Keyring:
+    """Keyed hashes and signing keys, one purpose each."""
+
+    def __init__(self, root: bytes) -> None:
+        self._root = root
+        self._codes = self._derive("code")
+        self._requests = self._derive("idempotency")
+        self.token_key = Ed25519PrivateKey.from_private_bytes(self._derive("token"))
+        self._index_key = lru_cache(maxsize=10_000)(lambda log: self._derive(f"index/{log}"))
+
+    def stream_of(self, log: str, e164: str) -> str:
+        """The stream of a number in a log: HMAC-SHA-256 under that log's index key, 128 bits."""
+        return text(hmac.digest(self._index_key(log), e164.encode(), "sha256"), length=STREAM_LENGTH)
+
+    def code(self, *, log: str, e164: str, verification_id: str, seed: str, digits: int) -> str:
+        """The code of a verification: the same on every resend."""
+        return codes.derive(self._codes, bound_to=(log, e164, verification_id, seed), digits=digits)
+
+    def idempotency(self, log: str, key: str, *, request: bytes) -> str:
+        """`<hash of the key>.<hash of the request>`, both keyed: a request may hold a number and a code."""
+        name = hmac.digest(self._requests, log.encode() + b"\0" + key.encode(), "sha256")
+        fingerprint = hmac.digest(self._requests, hashlib.sha256(request).digest() + name, "sha256")
+        return f"{text(name, length=STREAM_LENGTH)}.{text(fingerprint, length=STREAM_LENGTH)}"
+
+    def webhook_secret(self) -> bytes:
+        """The secret that signs messages to a `webhook:` provider unless one is configured."""
+        return self._derive("sms-webhook")
+
+    def _derive(self, purpose: str) -> bytes:
+        return HKDF(algorithm=SHA256(), length=32, salt=b"doneotp/1", info=purpose.encode()).derive(self._root)
+
+
+def verification_id(stream: str, random: bytes) -> str:
+    """A verification id carries its stream, so that nothing has to be looked up to find it."""
+    return _VERIFICATION_PREFIX + stream + text(random, length=_NONCE_LENGTH)
+
+
+def stream_in(verification_id: str) -> str | None:
+    """The stream that a verification id carries; None when it cannot be one of ours."""
+    body = verification_id.removeprefix(_VERIFICATION_PREFIX)
+    if len(body) != STREAM_LENGTH + _NONCE_LENGTH or body == verification_id or not (body.isascii() and body.isalnum()):
+        return None
+    return body[:STREAM_LENGTH]

@@ -1,0 +1,388 @@
+"""The three calls and what belongs to them: send, check, redeem, cancel, and the fate of a message.
+
+Each is a command that the writer decides on one log. Clear numbers and codes are in the commands' memory only.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hmac import compare_digest
+from typing import Any, Final
+
+import msgspec
+
+from application.keyring import Keyring, stream_in, verification_id
+from application.ports import Entropy
+from application.tokens import Claims, Tokens
+from application.writer import Decision, Draft
+from domain import account as accounts
+from domain import verification as verifications
+from domain.events import (
+    AttemptFailed,
+    CodeRequested,
+    CodeSent,
+    DeliveryReported,
+    Event,
+    SendFailed,
+    TokenRedeemed,
+    VerificationCancelled,
+    Verified,
+)
+from domain.phone import PhoneNumber
+from domain.policy import Policy
+from domain.refusals import IdempotencyKeyReused, TokenPhoneMismatch, VerificationNotFound, WrongCode
+from domain.verification import Attempt, Caller, NewCode
+
+ACCOUNT_STREAM: Final = ""
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to send. `expires_in` and `resend_in` are seconds; `resend_in` counts from this message."""
+
+    status: str = "pending"
+    expires_in: int
+    verification_id: str
+    resend_in: int
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to a right code."""
+
+    status: str = "verified"
+    token: str
+    verification_id: str
+
+
+class Redeemed(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to the first redemption of a token. `phone_number` is masked."""
+
+    valid: bool = True
+    phone_number: str
+    verification_id: str
+
+
+class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to a cancellation."""
+
+    verification_id: str
+    status: str = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Outgoing:
+    """A code to hand over now that it is recorded: the answer of SendCode, with what only memory may hold."""
+
+    answer: Sent
+    code: str = ""
+    send: int = 0
+    at: datetime | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """False when an Idempotency-Key repeated an earlier answer: nothing is sent again."""
+        return self.code != ""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SendCode:
+    """Ask for a code, or for the same code once more."""
+
+    log: str
+    phone: PhoneNumber
+    caller: Caller
+    keyring: Keyring
+    entropy: Entropy
+    policy: Policy
+    locale: str = ""
+    web_origin: str = ""
+    app_hash: str = ""
+    metadata: dict[str, str | int | float | bool | None] | None = None
+
+    @property
+    def stream(self) -> str:
+        return self.keyring.stream_of(self.log, self.phone.e164)
+
+    @property
+    def idempotency(self) -> str:
+        return self.caller.idempotency
+
+    def decide(self, draft: Draft) -> Decision[Outgoing]:
+        """CodeRequested and, on a live log, CreditDebited right after it."""
+        accounts.require_standing(draft.account)
+        stream, now = self.stream, draft.now
+        requested = verifications.request(
+            draft.verification(stream),
+            NewCode(
+                phone=self.phone,
+                verification_id=verification_id(stream, self.entropy.bytes(10)),
+                seed=self.entropy.bytes(16).hex(),
+                price_credits=draft.account.price_credits,
+                key_id=self.caller.key_id,
+                client_ip=self.caller.client_ip,
+                idempotency=self.caller.idempotency,
+                locale=self.locale,
+                web_origin=self.web_origin,
+                app_hash=self.app_hash,
+                metadata=self.metadata or {},
+            ),
+            policy=self.policy,
+            now=now,
+        )
+        debited = accounts.debit(
+            draft.account, verification_id=requested.verification_id, send=requested.send, now=now
+        )
+        events: list[tuple[str, Event]] = [(stream, requested)]
+        if debited is not None:
+            events.append((ACCOUNT_STREAM, debited))
+        code = self.keyring.code(
+            log=self.log,
+            e164=self.phone.e164,
+            verification_id=requested.verification_id,
+            seed=requested.seed,
+            digits=requested.digits,
+        )
+        return Decision(Outgoing(_sent(requested), code, requested.send, now), tuple(events))
+
+    def replay(self, event: Event) -> Outgoing:
+        if not isinstance(event, CodeRequested):
+            raise IdempotencyKeyReused
+        return Outgoing(_sent(event))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckCode:
+    """One guess."""
+
+    log: str
+    account: str
+    phone: PhoneNumber
+    code: str
+    verification_id: str | None
+    caller: Caller
+    keyring: Keyring
+    tokens: Tokens
+    entropy: Entropy
+    policy: Policy
+
+    @property
+    def stream(self) -> str:
+        return self.keyring.stream_of(self.log, self.phone.e164)
+
+    @property
+    def idempotency(self) -> str:
+        return self.caller.idempotency
+
+    def decide(self, draft: Draft) -> Decision[Checked]:
+        """Verified or AttemptFailed; both are facts before anyone learns which."""
+        accounts.require_standing(draft.account)
+        stream = self.stream
+        if self.verification_id is not None and stream_in(self.verification_id) != stream:
+            raise VerificationNotFound
+        event = verifications.check(
+            draft.verification(stream),
+            verification_id=self.verification_id,
+            code=self.code,
+            matches=self._matches,
+            token_id=self.entropy.bytes(16).hex(),
+            caller=self.caller,
+            policy=self.policy,
+            now=draft.now,
+        )
+        if isinstance(event, AttemptFailed):
+            return Decision(_wrong(event), ((stream, event),))
+        return Decision(self._checked(event), ((stream, event),))
+
+    def replay(self, event: Event) -> Checked:
+        if isinstance(event, AttemptFailed):
+            raise _wrong(event)
+        if not isinstance(event, Verified):
+            raise IdempotencyKeyReused
+        return self._checked(event)
+
+    def _matches(self, current: Attempt) -> bool:
+        code = self.keyring.code(
+            log=self.log,
+            e164=self.phone.e164,
+            verification_id=current.id,
+            seed=current.seed,
+            digits=current.digits,
+        )
+        return compare_digest(code, self.code)
+
+    def _checked(self, verified: Verified) -> Checked:
+        return Checked(token=self.tokens.issue(self.account, verified), verification_id=verified.verification_id)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RedeemToken:
+    """Use a token up. `phone`, when given, must be the very number that was verified."""
+
+    log: str
+    claims: Claims
+    phone: PhoneNumber | None
+    caller: Caller
+    keyring: Keyring
+
+    @property
+    def stream(self) -> str | None:
+        return stream_in(self.claims.sub)
+
+    @property
+    def idempotency(self) -> str:
+        return self.caller.idempotency
+
+    def decide(self, draft: Draft) -> Decision[Redeemed]:
+        """TokenRedeemed: once per `jti`."""
+        accounts.require_standing(draft.account)
+        stream = self.stream
+        assert stream is not None, "a token that this service issued names a verification"
+        event = verifications.redeem(
+            draft.verification(stream), token_id=self.claims.jti, caller=self.caller, now=draft.now
+        )
+        if self.phone is not None and self.keyring.stream_of(self.log, self.phone.e164) != stream:
+            raise TokenPhoneMismatch
+        return Decision(_redeemed(event), ((stream, event),))
+
+    def replay(self, event: Event) -> Redeemed:
+        if not isinstance(event, TokenRedeemed):
+            raise IdempotencyKeyReused
+        return _redeemed(event)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CancelVerification:
+    """Withdraw a verification."""
+
+    log: str
+    verification_id: str
+    caller: Caller
+
+    @property
+    def stream(self) -> str | None:
+        return stream_in(self.verification_id)
+
+    @property
+    def idempotency(self) -> str:
+        return self.caller.idempotency
+
+    def decide(self, draft: Draft) -> Decision[Cancelled]:
+        accounts.require_standing(draft.account)
+        stream = self.stream
+        if stream is None or draft.verification(stream).current is None:
+            raise VerificationNotFound
+        event = verifications.cancel(
+            draft.verification(stream), verification_id=self.verification_id, caller=self.caller, now=draft.now
+        )
+        answer = Cancelled(verification_id=self.verification_id)
+        return Decision(answer, () if event is None else ((stream, event),))
+
+    def replay(self, event: Event) -> Cancelled:
+        if not isinstance(event, VerificationCancelled):
+            raise IdempotencyKeyReused
+        return Cancelled(verification_id=event.verification_id)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSent:
+    """A provider took a message."""
+
+    log: str
+    stream: str
+    verification_id: str
+    send: int
+    provider: str
+    message_id: str
+    segments: int
+    idempotency: str = ""
+
+    def decide(self, draft: Draft) -> Decision[None]:
+        verifications.handoff(draft.verification(self.stream), verification_id=self.verification_id, send=self.send)
+        event = CodeSent(
+            at=draft.now,
+            verification_id=self.verification_id,
+            send=self.send,
+            provider=self.provider,
+            message_id=self.message_id,
+            segments=self.segments,
+        )
+        return Decision(None, ((self.stream, event),))
+
+    def replay(self, event: Event) -> Any:
+        raise AssertionError("never carries an Idempotency-Key")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFailed:
+    """No provider took a message: it is paid back in the same transaction."""
+
+    log: str
+    stream: str
+    verification_id: str
+    send: int
+    reason: str
+    provider: str = ""
+    idempotency: str = ""
+
+    def decide(self, draft: Draft) -> Decision[None]:
+        handoff = verifications.handoff(
+            draft.verification(self.stream), verification_id=self.verification_id, send=self.send
+        )
+        failed = SendFailed(
+            at=draft.now,
+            verification_id=self.verification_id,
+            send=self.send,
+            reason=self.reason,
+            provider=self.provider,
+        )
+        refunded = accounts.refund(draft.account, handoff, reason=self.reason, now=draft.now)
+        events: list[tuple[str, Event]] = [(self.stream, failed)]
+        if refunded is not None:
+            events.append((ACCOUNT_STREAM, refunded))
+        return Decision(None, tuple(events))
+
+    def replay(self, event: Event) -> Any:
+        raise AssertionError("never carries an Idempotency-Key")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDelivery:
+    """What a provider reported of a message afterwards."""
+
+    log: str
+    stream: str
+    verification_id: str
+    send: int
+    delivered: bool
+    provider: str
+    reason: str = ""
+    idempotency: str = ""
+
+    def decide(self, draft: Draft) -> Decision[None]:
+        event = DeliveryReported(
+            at=draft.now,
+            verification_id=self.verification_id,
+            send=self.send,
+            outcome="delivered" if self.delivered else "undelivered",
+            provider=self.provider,
+            reason=self.reason,
+        )
+        return Decision(None, ((self.stream, event),))
+
+    def replay(self, event: Event) -> Any:
+        raise AssertionError("never carries an Idempotency-Key")
+
+
+def _sent(event: CodeRequested) -> Sent:
+    life = event.expires_at - event.at
+    return Sent(
+        expires_in=max(1, round(life.total_seconds())),
+        verification_id=event.verification_id,
+        resend_in=event.resend_in,
+    )
+
+
+def _wrong(event: AttemptFailed) -> WrongCode:
+    return WrongCode(attempts_left=event.attempts_left)
+
+
+def _redeemed(event: TokenRedeemed) -> Redeemed:
+    return Redeemed(phone_number=event.phone, verification_id=event.verification_id)

@@ -1,0 +1,231 @@
+"""Account: credits, keys, policy and standing, decided and folded here.
+
+A balance can never go below zero, because the debit is decided against the state that the account's head guards.
+"""
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from domain import policy as policies
+from domain import refusals
+from domain.events import (
+    AccountOpened,
+    AccountResumed,
+    AccountSuspended,
+    ClockAdvanced,
+    CreditAdded,
+    CreditDebited,
+    CreditRefunded,
+    Event,
+    KeyIssued,
+    KeyRevoked,
+    PolicyChanged,
+)
+from domain.keys import KeyKind
+from domain.policy import Policy
+from domain.refusals import InsufficientCredit, InvalidRequest, StateConflict
+from domain.verification import Handoff
+
+CREDITS_MAX: Final = 10**15
+KEYS_MAX: Final = 200
+"""Keys that may be active at once in one account."""
+KEYS_EVER_MAX: Final = 5_000
+"""Keys an account may ever have had: revoked ones are remembered, so that they can be named as revoked."""
+CLOCK_ADVANCE_MAX_SECONDS: Final = 366 * 86_400
+
+
+class Key(msgspec.Struct, frozen=True):
+    """An API key as the account knows it."""
+
+    id: str
+    kind: KeyKind
+    name: str
+    origins: tuple[str, ...]
+    issued_at: datetime
+    revoked_at: datetime | None = None
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """State of one account stream. `keys` is by key hash; revoked keys stay, so that they can be told from unknown ones."""
+
+    id: str = ""
+    name: str = ""
+    mode: Literal["live", "test"] = "live"
+    opened_at: datetime | None = None
+    suspended: str = ""
+    added: int = 0
+    debited: int = 0
+    refunded: int = 0
+    keys: dict[str, Key] = {}
+    policy: Policy = Policy()
+    clock_advanced_seconds: int = 0
+
+    @property
+    def available(self) -> int:
+        """Credits that may still be spent."""
+        return self.added - self.debited + self.refunded
+
+    @property
+    def price_credits(self) -> int:
+        """What one message costs; nothing in a test log."""
+        return self.policy.price_credits if self.mode == "live" else 0
+
+
+def open_account(
+    account: Account, *, account_id: str, name: str, mode: Literal["live", "test"], by: str, now: datetime
+) -> AccountOpened:
+    """Begin a log; raises StateConflict when it has begun, InvalidRequest on a bad name."""
+    if account.opened_at is not None:
+        raise StateConflict
+    if not 1 <= len(name) <= 120 or not name.isprintable():  # noqa: PLR2004
+        raise InvalidRequest("name must be 1 to 120 printable characters.")
+    return AccountOpened(at=now, account_id=account_id, name=name, mode=mode, by=by)
+
+
+def add_credit(
+    account: Account, *, credits: int, reference: str, by: str, idempotency: str, now: datetime
+) -> CreditAdded:
+    """Credits bought or granted; raises InvalidRequest."""
+    require_open(account)
+    if not 1 <= credits <= CREDITS_MAX or account.added + credits > CREDITS_MAX:
+        raise InvalidRequest(f"credits must be 1 to {CREDITS_MAX}, also in total.")
+    if not 1 <= len(reference) <= 120 or not reference.isprintable():  # noqa: PLR2004
+        raise InvalidRequest("reference must be 1 to 120 printable characters.")
+    return CreditAdded(at=now, credits=credits, reference=reference, by=by, idempotency=idempotency)
+
+
+def debit(account: Account, *, verification_id: str, send: int, now: datetime) -> CreditDebited | None:
+    """Pay for one message, None where messages are free; raises InsufficientCredit."""
+    price = account.price_credits
+    if price == 0:
+        return None
+    if account.available < price:
+        raise InsufficientCredit(available=max(0, account.available), price=price)
+    return CreditDebited(
+        at=now, verification_id=verification_id, send=send, credits=price, rate_card=policies.RATE_CARD
+    )
+
+
+def refund(account: Account, handoff: Handoff, *, reason: str, now: datetime) -> CreditRefunded | None:
+    """Give back what a message cost that no provider took. The open handoff is what makes it once."""
+    if handoff.price_credits == 0:
+        return None
+    return CreditRefunded(
+        at=now,
+        verification_id=handoff.verification_id,
+        send=handoff.send,
+        credits=handoff.price_credits,
+        reason=reason,
+    )
+
+
+def issue_key(  # noqa: PLR0913 - each is a field of the key
+    account: Account,
+    *,
+    key_id: str,
+    kind: KeyKind,
+    key_hash: str,
+    name: str,
+    origins: tuple[str, ...],
+    by: str,
+    now: datetime,
+) -> KeyIssued:
+    """Record a key by its hash; raises InvalidRequest when there are too many or the name is too long."""
+    require_open(account)
+    active = sum(key.revoked_at is None for key in account.keys.values())
+    if active >= KEYS_MAX or len(account.keys) >= KEYS_EVER_MAX:
+        raise InvalidRequest(f"An account has at most {KEYS_MAX} active keys, and {KEYS_EVER_MAX} over its life.")
+    if len(name) > 120 or not (name.isprintable()):  # noqa: PLR2004
+        raise InvalidRequest("name must be at most 120 printable characters.")
+    return KeyIssued(at=now, issued_key_id=key_id, kind=kind, hash=key_hash, name=name, origins=origins, by=by)
+
+
+def revoke_key(account: Account, *, key_id: str, by: str, now: datetime) -> KeyRevoked | None:
+    """End a key; None when it had ended before. Raises InvalidRequest for a key the account never had."""
+    for key in account.keys.values():
+        if key.id == key_id:
+            return None if key.revoked_at is not None else KeyRevoked(at=now, revoked_key_id=key_id, by=by)
+    raise InvalidRequest("This account has no such key.")
+
+
+def change_policy(account: Account, *, changes: dict[str, int], by: str, now: datetime) -> PolicyChanged | None:
+    """Change named settings; None when all have that value already. Raises InvalidRequest, naming name and bounds."""
+    require_open(account)
+    for name, value in changes.items():
+        if name not in policies.BOUNDS:
+            raise InvalidRequest(f"{name!r} is not a setting; settings are {', '.join(sorted(policies.BOUNDS))}.")
+        low, high = policies.BOUNDS[name]
+        if not low <= value <= high:
+            raise InvalidRequest(f"{name} must be {low} to {high}.")
+    news = {name: value for name, value in changes.items() if getattr(account.policy, name) != value}
+    return PolicyChanged(at=now, changes=news, by=by) if news else None
+
+
+def suspend(account: Account, *, reason: str, by: str, now: datetime) -> AccountSuspended | None:
+    """Stop the account; None when it is stopped already. Raises InvalidRequest without a reason."""
+    require_open(account)
+    if not 1 <= len(reason) <= 240 or not reason.isprintable():  # noqa: PLR2004
+        raise InvalidRequest("reason must be 1 to 240 printable characters.")
+    return None if account.suspended else AccountSuspended(at=now, reason=reason, by=by)
+
+
+def resume(account: Account, *, by: str, now: datetime) -> AccountResumed | None:
+    """Let the account go on; None when it was not stopped."""
+    return AccountResumed(at=now, by=by) if account.suspended else None
+
+
+def advance_clock(account: Account, *, seconds: int, key_id: str, now: datetime) -> ClockAdvanced:
+    """Move a test log's clock forward; raises StateConflict on a live log and InvalidRequest out of bounds."""
+    if account.mode != "test":
+        raise StateConflict("Only the clock of test keys can be moved.")
+    if seconds < 1 or account.clock_advanced_seconds + seconds > CLOCK_ADVANCE_MAX_SECONDS:
+        raise InvalidRequest(f"seconds must be at least 1, and at most {CLOCK_ADVANCE_MAX_SECONDS} in total.")
+    return ClockAdvanced(at=now, seconds=seconds, key_id=key_id)
+
+
+def require_open(account: Account) -> None:
+    """Raise StateConflict unless the account exists."""
+    if account.opened_at is None:
+        raise StateConflict("There is no such account.")
+
+
+def require_standing(account: Account) -> None:
+    """Raise AccountSuspended while the account is suspended."""
+    if account.suspended:
+        raise refusals.AccountSuspended
+
+
+def evolve(account: Account, event: Event) -> Account:
+    """The state after `event`. Never refuses."""
+    match event:
+        case CreditDebited():
+            return replace(account, debited=account.debited + event.credits)
+        case CreditRefunded():
+            return replace(account, refunded=account.refunded + event.credits)
+        case CreditAdded():
+            return replace(account, added=account.added + event.credits)
+        case AccountOpened():
+            return replace(account, id=event.account_id, name=event.name, mode=event.mode, opened_at=event.at)
+        case KeyIssued():
+            key = Key(event.issued_key_id, event.kind, event.name, event.origins, event.at)
+            return replace(account, keys={**account.keys, event.hash: key})
+        case KeyRevoked():
+            keys = {
+                hash_: replace(key, revoked_at=event.at) if key.id == event.revoked_key_id else key
+                for hash_, key in account.keys.items()
+            }
+            return replace(account, keys=keys)
+        case PolicyChanged():
+            known = {name: value for name, value in event.changes.items() if name in Policy.__struct_fields__}
+            return replace(account, policy=replace(account.policy, **known))
+        case AccountSuspended():
+            return replace(account, suspended=event.reason)
+        case AccountResumed():
+            return replace(account, suspended="")
+        case ClockAdvanced():
+            return replace(account, clock_advanced_seconds=account.clock_advanced_seconds + event.seconds)
+        case _:
+            return account

@@ -1,0 +1,220 @@
+"""Every fact DoneOTP records: this is the storage format.
+
+An event is stored as the JSON of its struct under a stable topic (`CodeSent.v1`). Fields may be added with a default;
+none is ever renamed or removed, and the bytes once stored are the bytes that are hashed. Phone numbers and IP addresses
+are masked before an event exists; codes, keys and tokens are never in one.
+"""
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every fact has: the moment it was decided, UTC."""
+
+    at: datetime
+
+
+class Answerable(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact that a client's request caused, so that a repeated `Idempotency-Key` finds its answer again.
+
+    `idempotency` is `<keyed hash of the key>.<keyed hash of the request>`; neither can be tried offline.
+    """
+
+    key_id: str = ""
+    client_ip: str = ""
+    idempotency: str = ""
+
+
+# Verification: one stream per account and number.
+
+
+class CodeRequested(Answerable, frozen=True, kw_only=True, omit_defaults=True):
+    """A code was asked for. `seed` and the secret key give the code; a resend repeats both `verification_id` and seed."""
+
+    verification_id: str
+    phone: str
+    country: str
+    send: int
+    seed: str
+    digits: int
+    expires_at: datetime
+    resend_in: int
+    attempts_left: int
+    price_credits: int
+    locale: str = ""
+    web_origin: str = ""
+    app_hash: str = ""
+    metadata: dict[str, str | int | float | bool | None] = {}
+
+
+class CodeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A provider accepted the message."""
+
+    verification_id: str
+    send: int
+    provider: str
+    message_id: str
+    segments: int = 1
+
+
+class SendFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """No provider accepted the message, or the process that held it died (`abandoned`)."""
+
+    verification_id: str
+    send: int
+    reason: str
+    provider: str = ""
+
+
+class DeliveryReported(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What the provider said of the message afterwards."""
+
+    verification_id: str
+    send: int
+    outcome: Literal["delivered", "undelivered"]
+    provider: str
+    reason: str = ""
+
+
+class AttemptFailed(Answerable, frozen=True, kw_only=True, omit_defaults=True):
+    """A wrong code was compared."""
+
+    verification_id: str
+    attempts_left: int
+
+
+class Verified(Answerable, frozen=True, kw_only=True, omit_defaults=True):
+    """The right code was compared; `token_id` is the `jti` of the token it earned, `token_expires_at` its `exp`."""
+
+    verification_id: str
+    phone: str
+    token_id: str
+    token_expires_at: datetime
+
+
+class TokenRedeemed(Answerable, frozen=True, kw_only=True, omit_defaults=True):
+    """The token was redeemed: once."""
+
+    verification_id: str
+    phone: str
+    token_id: str
+
+
+class VerificationCancelled(Answerable, frozen=True, kw_only=True, omit_defaults=True):
+    """The account withdrew the verification."""
+
+    verification_id: str
+
+
+# Account: one stream per account.
+
+
+class AccountOpened(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A log begins. A test log never sends, never debits and has a clock that its owner may advance."""
+
+    account_id: str
+    name: str
+    mode: Literal["live", "test"]
+    by: str = ""
+
+
+class CreditAdded(Answerable, frozen=True, kw_only=True, omit_defaults=True):
+    """Credits were bought or granted. `reference` is the payment's name in the payer's books."""
+
+    credits: int
+    reference: str
+    by: str = ""
+
+
+class CreditDebited(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """One message was paid for. Stored in one transaction with, and right after, its CodeRequested."""
+
+    verification_id: str
+    send: int
+    credits: int
+    rate_card: str
+
+
+class CreditRefunded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The debit for one message was given back: at most once."""
+
+    verification_id: str
+    send: int
+    credits: int
+    reason: str
+
+
+class KeyIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An API key exists. `hash` is the SHA-256 of a key with 130 random bits; the key itself was shown once."""
+
+    issued_key_id: str
+    kind: Literal["sk_live", "pk_live", "sk_test", "pk_test"]
+    hash: str
+    name: str = ""
+    origins: tuple[str, ...] = ()
+    by: str = ""
+
+
+class KeyRevoked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An API key ended."""
+
+    revoked_key_id: str
+    by: str = ""
+
+
+class PolicyChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Settings of the account's policy changed; only those named did."""
+
+    changes: dict[str, int]
+    by: str = ""
+
+
+class AccountSuspended(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Nothing is sent, checked or redeemed until AccountResumed."""
+
+    reason: str
+    by: str = ""
+
+
+class AccountResumed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The suspension ended."""
+
+    by: str = ""
+
+
+class ClockAdvanced(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The clock of a test log was moved forward by `seconds`."""
+
+    seconds: int
+    key_id: str = ""
+
+
+VERIFICATION_EVENTS: Final = (
+    CodeRequested,
+    CodeSent,
+    SendFailed,
+    DeliveryReported,
+    AttemptFailed,
+    Verified,
+    TokenRedeemed,
+    VerificationCancelled,
+)
+ACCOUNT_EVENTS: Final = (
+    AccountOpened,
+    CreditAdded,
+    CreditDebited,
+    CreditRefunded,
+    KeyIssued,
+    KeyRevoked,
+    PolicyChanged,
+    AccountSuspended,
+    AccountResumed,
+    ClockAdvanced,
+)
+TYPES: Final[dict[str, type[Event]]] = {
+    f"{event.__name__}.v1": event for event in (*VERIFICATION_EVENTS, *ACCOUNT_EVENTS)
+}
+TOPICS: Final[dict[type[Event], str]] = {event: topic for topic, event in TYPES.items()}

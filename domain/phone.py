@@ -1,0 +1,64 @@
+"""Phone numbers: strict ASCII in, one canonical E.164 spelling out, and the mask that may be written down.
+
+`phonenumbers` (libphonenumber) decides what a valid number is; the gate before it keeps out what libphonenumber would
+be kind to: full-width and Arabic digits, letters on keypads, extensions.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+import phonenumbers
+
+from domain.refusals import InvalidPhoneNumber
+
+_SPELLING: Final = re.compile(r"\+[0-9 ()./-]{6,31}")
+_CACHE_MAX: Final = 16_384
+"""Parsed numbers kept in memory, so that `check` does not pay again for what `send` parsed."""
+
+
+class PhoneNumber(msgspec.Struct, frozen=True):
+    """A valid number. `e164` is the clear number: it never leaves memory."""
+
+    e164: str
+    country: str
+    mask: str
+
+
+def parse(spelling: str) -> PhoneNumber:
+    """The number that `spelling` names, whatever its punctuation or trunk zero; raises InvalidPhoneNumber."""
+    # The error is raised outside the cache, which must not keep exceptions and their frames alive.
+    number = _parse(spelling)
+    if number is None:
+        raise InvalidPhoneNumber
+    return number
+
+
+@lru_cache(maxsize=_CACHE_MAX)
+def _parse(spelling: str) -> PhoneNumber | None:
+    if _SPELLING.fullmatch(spelling) is None:
+        return None
+    try:
+        parsed = phonenumbers.parse(spelling)
+        if not phonenumbers.is_valid_number(parsed):
+            return None
+        e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        # One number must have one spelling: what does not come back as itself is refused, not guessed.
+        if phonenumbers.format_number(phonenumbers.parse(e164), phonenumbers.PhoneNumberFormat.E164) != e164:
+            return None
+    except phonenumbers.NumberParseException:
+        return None
+    calling_code = str(parsed.country_code)
+    return PhoneNumber(
+        e164=e164,
+        country=phonenumbers.region_code_for_number(parsed) or "001",
+        mask=_mask(calling_code, e164[1 + len(calling_code) :]),
+    )
+
+
+def _mask(calling_code: str, national: str) -> str:
+    """Country code, next three digits, `****`, last four; on short numbers fewer, so that three stay hidden."""
+    tail = max(0, min(4, len(national) - 3))
+    lead = max(0, min(3, len(national) - tail - 3))
+    return f"+{calling_code}{national[:lead]}****{national[len(national) - tail :]}"

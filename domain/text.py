@@ -1,0 +1,53 @@
+"""What a message costs the air: encoding and segments (3GPP TS 23.038, GSM 7-bit default alphabet, and UCS-2)."""
+
+from typing import Final, Literal
+
+import msgspec
+
+_BASIC: Final = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENDED: Final = frozenset("\f^{}\\[~]|€")
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """How a text travels: `units` are septets or UTF-16 code units."""
+
+    encoding: Literal["GSM-7", "UCS-2"]
+    units: int
+    segments: int
+
+
+def measure(text: str) -> Encoded:
+    """Encoding and segments of `text`. A character of two units is never split between segments."""
+    if all(character in _BASIC or character in _EXTENDED for character in text):
+        widths = [2 if character in _EXTENDED else 1 for character in text]
+        return Encoded("GSM-7", sum(widths), _segments(widths, single=160, part=153))
+    widths = [2 if ord(character) > 0xFFFF else 1 for character in text]  # noqa: PLR2004
+    return Encoded("UCS-2", sum(widths), _segments(widths, single=70, part=67))
+
+
+def _segments(widths: list[int], *, single: int, part: int) -> int:
+    if sum(widths) <= single:
+        return 1
+    count, used = 1, 0
+    for width in widths:
+        if used + width > part:
+            count, used = count + 1, 0
+        used += width
+    return count
+
+
+def compose(code: str, *, minutes: int, web_origin: str = "", app_hash: str = "") -> str:
+    """The text of a message: no link, nothing that a caller chose but the last lines that browsers and phones read.
+
+    `@host #code` is the last line of the WICG origin-bound one-time code format; Android's SMS Retriever wants its hash
+    at the very end.
+    """
+    text = f"{code} is your verification code. It is valid for {minutes} minutes. Do not share it."
+    if web_origin:
+        text += f"\n\n@{web_origin} #{code}"
+    if app_hash:
+        text += f"\n{app_hash}"
+    return text
