@@ -1,0 +1,46 @@
+"""`bench`: what this server does on this machine. Exit status 1 when a request failed or a floor was missed."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from interfaces.bench import profile, profile_page, suite, tables
+from interfaces.bench.scratch import StartFailed
+from interfaces.bench.suite import Plan
+from interfaces.cli.output import Refused, emit
+
+_PROFILE_SECONDS = 10
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.profile and not profile.is_available():
+        raise Refused("no_profiler", "--profile needs py-spy and Linux", "install what requirements-dev.lock names")
+    plan = Plan(
+        workers=(1,) if arguments.quick else (1, 2),
+        accounts=(1,) if arguments.quick else (1, 100),
+        clients=(arguments.clients,) if arguments.quick else (1, 16, 64, 256),
+        reference_clients=arguments.clients if arguments.quick else 64,
+        seconds=arguments.seconds,
+        profile_seconds=_PROFILE_SECONDS if arguments.profile else 0,
+    )
+    try:
+        measured = suite.measure(plan, say=_say)
+    except StartFailed as error:
+        raise Refused(
+            "bench_failed", str(error), "`doneotp doctor` finds what keeps the server from starting"
+        ) from None
+    finally:
+        _say("")
+    if measured.profile is not None and measured.profiled is not None:
+        page = profile_page.page(measured.profile, measured.profiled, measured.report)
+        Path(arguments.profile).write_text(page, encoding="utf-8")
+    emit(arguments, msgspec.to_builtins(measured.report), tables.text(measured.report))
+    return 0 if measured.report.passed else 1
+
+
+def _say(what: str) -> None:
+    """Progress, for people who watch."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{what}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,44 @@
+"""`check`: what has to hold beside the tests. Each check is a program of the virtual environment, run over the whole source."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from interfaces.cli.checkout import checkout
+from interfaces.cli.output import emit
+
+CHECKS = (
+    ("style", ("ruff", "check", "--quiet", ".")),
+    ("format", ("ruff", "format", "--quiet", "--diff", ".")),
+    ("types", ("mypy", "--no-error-summary")),
+    ("imports", ("lint-imports", "--no-logo", "--no-cache")),
+)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    root = checkout()
+    results = []
+    for name, (program, *options) in CHECKS:
+        begun = time.monotonic()
+        done = subprocess.run(  # noqa: S603 - the table above
+            [Path(sys.executable).with_name(program), *options],
+            check=False,
+            cwd=root,
+            env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        passed = done.returncode == 0
+        seconds = round(time.monotonic() - begun, 1)
+        results.append({"name": name, "passed": passed, "seconds": seconds, "output": "" if passed else done.stdout})
+        if not arguments.json:
+            print(f"{'ok' if passed else 'FAILED':8}{name} ({seconds} s)", flush=True)
+            print(results[-1]["output"], end="", flush=True)
+    passed = all(result["passed"] for result in results)
+    emit(arguments, {"passed": passed, "checks": results}, "everything holds" if passed else "not everything holds")
+    return 0 if passed else 1

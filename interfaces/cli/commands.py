@@ -1,0 +1,157 @@
+"""Every command in one table: its words, what it does, its handler (imported when it is called), its arguments."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import Any
+
+
+class Argument:
+    """One `add_argument` call of argparse."""
+
+    def __init__(self, *names: str, **options: Any) -> None:
+        self.names = names
+        self.options = options
+
+
+class Command:
+    """`words` are what is typed; `handler` is `module:function` below `interfaces.cli`, called with the parsed arguments."""
+
+    def __init__(self, words: str, does: str, handler: str, *arguments: Argument, passes_on: str = "") -> None:
+        self.words = words
+        self.does = does
+        self.handler = f"interfaces.cli.{handler}"
+        self.arguments = arguments
+        self.passes_on = passes_on  # the program that gets all arguments which are not ours
+
+
+def whole_number(*, least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
+            raise ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return number
+
+
+def change(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+CREDITS_MAX = 10**15  # sums of many such still fit Postgres' 64-bit integers
+WORKERS_MAX = 64
+CLIENTS_MAX = 1024
+KEY_KINDS = ("sk_live", "pk_live", "sk_test", "pk_test")
+ACCOUNT = Argument("account", metavar="ACCOUNT", help="the account's id, acct_…")
+
+GROUPS = {
+    "accounts": "open accounts and look after them",
+    "credits": "add credits to an account",
+    "keys": "issue and revoke an account's API keys",
+    "policy": "read and change the rules an account lives by",
+}
+
+COMMANDS = (
+    Command(
+        "serve",
+        "run everything on this machine: database, HTTP API, dispatcher, projections",
+        "serve:run",
+        Argument(
+            "--workers",
+            metavar="N",
+            type=whole_number(least=1, most=WORKERS_MAX),
+            default=1,
+            help="processes that serve HTTP (default: 1)",
+        ),
+    ),
+    Command(
+        "accounts open",
+        "open an account; prints its id and its four keys, once",
+        "accounts:open_",
+        Argument("--name", metavar="NAME", required=True, help="what people call the account"),
+        Argument(
+            "--credits",
+            metavar="C",
+            type=whole_number(least=0, most=CREDITS_MAX),
+            default=0,
+            help="credits to begin with (default: 0)",
+        ),
+    ),
+    Command("accounts list", "list the accounts", "accounts:list_"),
+    Command("accounts show", "show one account: its state, balance and keys", "accounts:show", ACCOUNT),
+    Command(
+        "accounts suspend",
+        "refuse an account's requests until it is resumed",
+        "accounts:suspend",
+        ACCOUNT,
+        Argument("--reason", metavar="REASON", required=True, help="why; kept in the ledger"),
+    ),
+    Command("accounts resume", "end a suspension", "accounts:resume", ACCOUNT),
+    Command(
+        "credits add",
+        "add credits to an account",
+        "credits:add",
+        ACCOUNT,
+        Argument("amount", metavar="AMOUNT", type=whole_number(least=1, most=CREDITS_MAX), help="how many credits"),
+        Argument("--reference", metavar="R", required=True, help="your invoice or order; kept in the ledger"),
+    ),
+    Command(
+        "keys issue",
+        "issue one more key; prints it, once",
+        "keys:issue",
+        ACCOUNT,
+        Argument("--kind", choices=KEY_KINDS, required=True, help="secret (sk) or publishable (pk), live or test"),
+        Argument("--name", metavar="NAME", required=True, help="where the key will be used"),
+        Argument(
+            "--origin",
+            metavar="O",
+            action="append",
+            default=[],
+            dest="origins",
+            help="web origin a publishable key may be used from, https://shop.example; repeat for more",
+        ),
+    ),
+    Command(
+        "keys revoke",
+        "revoke a key: requests with it are refused from now on",
+        "keys:revoke",
+        ACCOUNT,
+        Argument("key_id", metavar="KEY_ID", help="the key's id as `keys list` shows it"),
+    ),
+    Command("keys list", "list an account's keys, without their secrets", "keys:list_", ACCOUNT),
+    Command("policy show", "show an account's policy", "policy:show", ACCOUNT),
+    Command(
+        "policy set",
+        "change an account's policy",
+        "policy:set_",
+        ACCOUNT,
+        Argument("changes", metavar="NAME=VALUE", type=change, nargs="+", help="`policy show` lists the names"),
+    ),
+    Command("config", "show the settings in force, secrets left out", "config:run"),
+    Command("doctor", "check settings, database, clock, fsync and keys; each problem with its fix", "doctor:run"),
+    Command(
+        "bench",
+        "measure verifications per second on this machine, beside the limits it could reach",
+        "bench:run",
+        Argument("--quick", action="store_true", help="one worker, one account, one number of clients"),
+        Argument(
+            "--clients",
+            metavar="N",
+            type=whole_number(least=1, most=CLIENTS_MAX),
+            default=64,
+            help="clients at once with --quick (default: 64)",
+        ),
+        Argument(
+            "--seconds",
+            metavar="N",
+            type=whole_number(least=1, most=600),
+            default=5,
+            help="how long each load is counted (default: 5)",
+        ),
+        Argument("--profile", metavar="FILE", default="", help="write a page here that shows where the CPU went"),
+    ),
+    Command("test", "run every test; further arguments go to pytest", "test:run", passes_on="pytest"),
+    Command("check", "check style, types and import rules", "check:run"),
+)

@@ -1,0 +1,1 @@
+"""Views built from events alone: each may be dropped and built again, and must come out the same."""
