@@ -116,12 +116,27 @@ class Administration:
     def open_account(self, *, name: str, credits: int, by: str) -> OpenedAccount:
         """An account with its live and its test log, one key of each kind, and credits if any."""
         account_id = keys.account_id(self._entropy.bytes(keys.ACCOUNT_BYTES))
+        spelled = {
+            kind: keys.spell(kind, account=account_id, random=self._entropy.bytes(keys.SECRET_BYTES))
+            for kind in keys.KEY_KINDS
+        }
+        opened = OpenedAccount(account_id, spelled)
+        self.open_named(opened, name=name, credits=credits, by=by)
+        return opened
+
+    def open_named(self, opened: OpenedAccount, *, name: str, credits: int, by: str) -> None:
+        """Record an account whose id and keys are given; what of it was recorded before stays as it is."""
         for mode in ("live", "test"):
-            self._open_log(account_id, name=name, mode=mode, by=by)
-        issued = {kind: self.issue_key(account_id, kind=kind, name="first", origins=(), by=by)[1] for kind in keys.KEY_KINDS}
+            try:
+                self._open_log(opened.account_id, name=name, mode=mode, by=by)
+            except StateConflict:
+                continue
+        known = self.account(opened.account_id).keys
+        for kind, key in opened.keys.items():
+            if keys.key_hash(key) not in known:
+                self._record_key(opened.account_id, kind=kind, key=key, name="first", origins=(), by=by)
         if credits:
-            self.add_credit(account_id, credits=credits, reference="opening", by=by)
-        return OpenedAccount(account_id, issued)
+            self.add_credit(opened.account_id, credits=credits, reference="opening", by=by)
 
     def account(self, account_id: str) -> Account:
         """State of an account."""
@@ -149,6 +164,11 @@ class Administration:
     ) -> tuple[str, str]:
         """A new key: its id, and the key itself, which is not kept."""
         key = keys.spell(kind, account=account_id, random=self._entropy.bytes(keys.SECRET_BYTES))
+        return self._record_key(account_id, kind=kind, key=key, name=name, origins=origins, by=by), key
+
+    def _record_key(
+        self, account_id: str, *, kind: KeyKind, key: str, name: str, origins: tuple[str, ...], by: str
+    ) -> str:
         key_id = "key_" + keys.text(self._entropy.bytes(10), length=16)
         self._administer(
             account_id,
@@ -163,7 +183,7 @@ class Administration:
                 now=now,
             ),
         )
-        return key_id, key
+        return key_id
 
     def revoke_key(self, account_id: str, *, key_id: str, by: str) -> bool:
         """End a key; False when it had ended before."""

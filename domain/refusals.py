@@ -149,3 +149,27 @@ class ServiceUnavailable(Refusal):
     """The ledger cannot be reached or is still starting; nothing was recorded."""
 
     code = "service_unavailable"
+
+
+class NumberBlocklisted(Refusal):
+    """The account's owner has blocked this number."""
+
+    code = "number_blocklisted"
+
+
+class CountryNotEnabled(Refusal):
+    """The account does not send to this number's country."""
+
+    code = "country_not_enabled"
+
+
+class DestinationBlocked(Refusal):
+    """Traffic to this destination looks fraudulent; nothing is sent there for now."""
+
+    code = "destination_blocked"
+
+
+class ApiRateLimited(Refusal):
+    """More requests came from this key than it may make in this time."""
+
+    code = "api_rate_limited"

@@ -15,7 +15,8 @@ def open_(arguments: argparse.Namespace) -> int:
     """Open an account and print its keys: the only time they are seen."""
     with open_books() as books:
         opened = books.administration.open_account(name=arguments.name, credits=arguments.credits, by=operator())
-    document = {"account_id": opened.account_id, **opened.keys}
+    document: dict[str, str] = {"account_id": opened.account_id}
+    document.update({str(kind): key for kind, key in opened.keys.items()})
     lines = [f"account  {opened.account_id}", *(f"{kind}  {key}" for kind, key in opened.keys.items())]
     emit(arguments, document, "\n".join([*lines, "Keep the keys now: only their hashes are stored."]))
     return 0

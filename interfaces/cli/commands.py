@@ -1,6 +1,6 @@
 """Every command in one table: its words, what it does, its handler (imported when it is called), its arguments."""
 
-from argparse import ArgumentTypeError
+from argparse import SUPPRESS, ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
@@ -65,6 +65,7 @@ COMMANDS = (
             default=1,
             help="processes that serve HTTP (default: 1)",
         ),
+        Argument("--noop", action="store_true", help=SUPPRESS),  # a route that does nothing, for bench
     ),
     Command(
         "accounts open",
@@ -86,7 +87,7 @@ COMMANDS = (
         "refuse an account's requests until it is resumed",
         "accounts:suspend",
         ACCOUNT,
-        Argument("--reason", metavar="REASON", required=True, help="why; kept in the ledger"),
+        Argument("--reason", metavar="REASON", default="by the operator", help="why; kept in the ledger"),
     ),
     Command("accounts resume", "end a suspension", "accounts:resume", ACCOUNT),
     Command(
@@ -102,8 +103,8 @@ COMMANDS = (
         "issue one more key; prints it, once",
         "keys:issue",
         ACCOUNT,
-        Argument("--kind", choices=KEY_KINDS, required=True, help="secret (sk) or publishable (pk), live or test"),
-        Argument("--name", metavar="NAME", required=True, help="where the key will be used"),
+        Argument("--kind", choices=KEY_KINDS, default="sk_live", help="secret (sk) or publishable (pk), live or test"),
+        Argument("--name", metavar="NAME", default="", help="where the key will be used"),
         Argument(
             "--origin",
             metavar="O",

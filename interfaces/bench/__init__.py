@@ -1,0 +1,1 @@
+"""`doneotp bench`: what this server does on this machine, beside the limits that the same run measures."""

@@ -1,0 +1,147 @@
+"""The composition root: nothing else constructs an adapter.
+
+Parts are built in the order in which they depend on each other, and closed in the reverse.
+"""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+
+from application.accounts import Administration
+from application.dispatch import Dispatcher
+from application.keyring import Keyring
+from application.ledger import Ledger
+from application.ports import Message, Provider
+from application.tokens import Tokens
+from application.verifications import RecordDelivery
+from application.writer import Writer
+from domain.keys import account_of
+from interfaces import logs
+from interfaces.http import app
+from interfaces.http.desk import Desk
+from interfaces.postgres.abandoned import Sweep
+from interfaces.postgres.recorder import PostgresLogRecorder
+from interfaces.settings import Settings
+from interfaces.sms.inbox import InboxProvider, InboxStore
+from interfaces.sms.nobody import Nobody
+from interfaces.sms.scenario import ScenarioProvider
+from interfaces.sms.webhook import WebhookProvider
+from interfaces.world import SystemClock, SystemEntropy
+
+DRAIN_SECONDS: Final = 20.0
+"""How long a stopping server waits for providers; what is left then is refunded by the next sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The ledger and those who may write to it."""
+
+    recorder: PostgresLogRecorder
+    ledger: Ledger
+    writer: Writer
+    keyring: Keyring
+    administration: Administration
+
+
+@contextlib.contextmanager
+def books(conninfo: str, *, root: bytes, readers_max: int = 4) -> Iterator[Books]:
+    """An open ledger, on a database that is migrated."""
+    entropy = SystemEntropy()
+    recorder = PostgresLogRecorder(conninfo, readers_max=readers_max)
+    ledger = Ledger(recorder, entropy, monotonic=time.monotonic)
+    writer = Writer(ledger, SystemClock(), on_failure=_failure("writer"))
+    keyring = Keyring(root)
+    writer.start()
+    try:
+        yield Books(recorder, ledger, writer, keyring, Administration(writer, keyring, entropy))
+    finally:
+        writer.close()
+        recorder.close()
+        ledger.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A process that serves: its application, started and ready."""
+
+    application: ASGIApp
+    dispatcher: Dispatcher
+
+
+@contextlib.asynccontextmanager
+async def service(
+    books: Books,
+    settings: Settings,
+    *,
+    inbox: InboxStore | None,
+    process: str,
+    extra: tuple[HTTPRouteHandler, ...] = (),
+) -> AsyncIterator[Service]:
+    """The service on the running loop. Leaving drains it: what was accepted is handed over and recorded."""
+    entropy, clock = SystemEntropy(), SystemClock()
+    live = _live_provider(settings, inbox, books.keyring)
+    tests = ScenarioProvider(
+        Nobody() if inbox is None else InboxProvider(inbox),
+        report=lambda message, delivered, reason: _report(books.writer, message, delivered=delivered, reason=reason),
+    )
+
+    def provider_for(message: Message) -> Provider:
+        return live if message.log == account_of(message.log) else tests
+
+    dispatcher = Dispatcher(books.writer, clock, provider_for, on_failure=_failure("dispatcher"))
+    sweep = Sweep(books.recorder, books.writer, clock, on_failure=_failure("sweep"))
+    desk = Desk(
+        ledger=books.ledger,
+        recorder=books.recorder,
+        writer=books.writer,
+        dispatcher=dispatcher,
+        keyring=books.keyring,
+        tokens=Tokens(books.keyring),
+        clock=clock,
+        entropy=entropy,
+        inbox=inbox,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    application = app.build(desk, process=process, on_failure=_request_failure, extra=extra)
+    dispatcher.start()
+    sweep.start()
+    try:
+        yield Service(application, dispatcher)
+    finally:
+        if not await dispatcher.drain(timeout_seconds=DRAIN_SECONDS):
+            logs.log.warning("drain_timed_out", count=dispatcher.waiting)
+        await sweep.stop()
+        await dispatcher.stop()
+        tests.close()
+        if isinstance(live, WebhookProvider):
+            await live.close()
+
+
+def _live_provider(settings: Settings, inbox: InboxStore | None, keyring: Keyring) -> Provider:
+    first = settings.sms[0]
+    if first == "inbox":
+        assert inbox is not None, "settings refuse the inbox provider where there is no inbox"
+        return InboxProvider(inbox)
+    return WebhookProvider(first.removeprefix("webhook:"), secret=settings.webhook_secret or keyring.webhook_secret())
+
+
+def _report(writer: Writer, message: Message, *, delivered: bool, reason: str) -> None:
+    command = RecordDelivery(
+        message.log, message.stream, message.verification_id, message.send, delivered, "scenario", reason
+    )
+    writer.ask(command, bounded=False).add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _failure(part: str) -> Callable[[BaseException], None]:
+    return lambda error: logs.failure(part, error)
+
+
+def _request_failure(error: BaseException, request_id: str) -> None:
+    logs.failure("request", error, request_id=request_id)
+
+

@@ -1,0 +1,153 @@
+"""`serve`: everything on this machine, from one command."""
+
+import argparse
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import uvloop
+
+from interfaces import bootstrap, first_account, logs, secrets, serving, settings
+from interfaces.bench import noop
+from interfaces.cli.output import Refused, emit
+from interfaces.first_account import DEVELOPMENT_CREDITS, FirstAccount
+from interfaces.postgres import durability, migrate
+from interfaces.postgres.binaries import EmbeddedUnavailable
+from interfaces.postgres.database import AlreadyServing, DatabaseUnavailable, database
+from interfaces.postgres.migrate import MigrationRefused
+from interfaces.secrets import SecretUnusable
+from interfaces.settings import Settings
+
+_EXAMPLE_NUMBER = "+14155552671"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; exit status 0 when all that was accepted is done."""
+    try:
+        configured = settings.current()
+        root = secrets.root(configured)
+        logs.configure(configured.home / "logs" / "server.log", configured.log_level)
+        with database(configured, serve=True) as conninfo:
+            _refuse_forgetful(conninfo)
+            migrate.up(conninfo)
+            with _listen(configured) as listener:
+                _serve(arguments, configured, conninfo, root, listener)
+    except settings.SettingsError as error:
+        raise Refused("settings_invalid", "\n".join(error.problems), "Run ./doneotp config.") from None
+    except AlreadyServing as error:
+        raise Refused("already_serving", f"{error}.", "Stop it, or set another DONEOTP_HOME and DONEOTP_PORT.") from None
+    except (SecretUnusable, EmbeddedUnavailable, DatabaseUnavailable, MigrationRefused) as error:
+        raise Refused("cannot_start", str(error)) from None
+    except serving.WorkerFailed as error:
+        raise Refused("worker_failed", f"{error}.", f"Read {configured.home / 'logs' / 'server.log'}.") from None
+    except psycopg.OperationalError:
+        raise Refused("database_unreachable", "The database does not answer.", "Check DONEOTP_DATABASE_URL.") from None
+    finally:
+        settings_file = os.environ.get("DONEOTP_READY_FILE")
+        if settings_file:
+            Path(settings_file).unlink(missing_ok=True)
+    return 0
+
+
+def _serve(
+    arguments: argparse.Namespace, configured: Settings, conninfo: str, root: bytes, listener: socket.socket
+) -> None:
+    is_development = configured.env == "development"
+    with bootstrap.books(conninfo, root=root) as books:
+        first = first_account.ensure(books, root=root, credits=DEVELOPMENT_CREDITS if is_development else 0)
+        document = _document(configured, listener, first)
+
+        def ready() -> None:
+            if configured.ready_file is not None:
+                _write_ready_file(configured.ready_file, document)
+            emit(arguments, document, _banner(document, shows_keys=is_development or first.is_new))
+            logs.log.info("serving", pid=os.getpid())
+
+        if arguments.workers == 1:
+            extra = (noop.route(),) if arguments.noop else ()
+            uvloop.run(serving.serve_alone(books, configured, listener, ready=ready, extra=extra))
+    if arguments.workers > 1:
+        words = ["--noop"] if arguments.noop else []
+        uvloop.run(
+            serving.serve_with_workers(configured, listener, count=arguments.workers, ready=ready, extra=words)
+        )
+
+
+def _refuse_forgetful(conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True, connect_timeout=10) as connection:
+        problems = durability.problems(connection)
+    if problems:
+        raise Refused(
+            "database_forgetful",
+            "; ".join(problem.what for problem in problems) + ".",
+            "; ".join(problem.fix for problem in problems),
+        )
+
+
+def _listen(configured: Settings) -> socket.socket:
+    try:
+        return serving.listen(configured.host, configured.port)
+    except OSError as error:
+        raise Refused(
+            "cannot_listen",
+            f"Cannot listen on {configured.host}:{configured.port}: {error.strerror}.",
+            "Set another DONEOTP_PORT; 0 picks a free one.",
+        ) from None
+
+
+def _document(configured: Settings, listener: socket.socket, first: FirstAccount) -> dict[str, Any]:
+    host = configured.host if ":" not in configured.host else f"[{configured.host}]"
+    base_url = f"http://{host}:{listener.getsockname()[1]}"
+    return {
+        "base_url": base_url,
+        "dashboard_url": f"{base_url}/dashboard",
+        "inbox_url": f"{base_url}/inbox",
+        "docs_url": f"{base_url}/docs",
+        "pid": os.getpid(),
+        "account_id": first.opened.account_id,
+        **{str(kind): key for kind, key in first.opened.keys.items()},
+    }
+
+
+def _write_ready_file(path: Path, document: dict[str, Any]) -> None:
+    """All of it or nothing: whoever sees the file may read it."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.touch(mode=0o600)
+    aside.write_text(json.dumps(document) + "\n")
+    aside.rename(path)
+
+
+def _banner(document: dict[str, Any], *, shows_keys: bool) -> str:
+    base = document["base_url"]
+    lines = [
+        "DoneOTP is running.",
+        "",
+        f"  API        {base}",
+        f"  Reference  {document['docs_url']}",
+        f"  Inbox      {document['inbox_url']}",
+    ]
+    if not shows_keys:
+        return "\n".join(lines)
+    key = document["sk_live"]
+    inbox = f"{base}/inbox/latest?to={quote(_EXAMPLE_NUMBER)}&wait=5"
+    find = r"""sed 's/.*"code":"\([0-9]*\)".*/\1/'"""
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"  account    {document['account_id']}",
+            *(f"  {kind}    {document[kind]}" for kind in ("sk_live", "pk_live", "sk_test", "pk_test")),
+            "",
+            "Verify a number: paste these two. The first sends a code, the second takes it from the inbox and checks it.",
+            "",
+            f"curl -s {base}/v1/verify/send -H 'Authorization: Bearer {key}' -d '{{\"phone_number\":\"{_EXAMPLE_NUMBER}\"}}'",
+            "",
+            f"curl -s {base}/v1/verify/check -H 'Authorization: Bearer {key}' "
+            f'-d "{{\\"phone_number\\":\\"{_EXAMPLE_NUMBER}\\",\\"code\\":\\"$(curl -s \'{inbox}\' | {find})\\"}}"',
+            "",
+        ]
+    )

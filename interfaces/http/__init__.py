@@ -1,0 +1,1 @@
+"""The HTTP API: on Litestar. Nothing here decides; it reads requests and spells answers."""

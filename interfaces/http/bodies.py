@@ -1,0 +1,141 @@
+"""Bodies that clients send, and the checks that belong to their fields alone."""
+
+import re
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from domain.phone import PhoneNumber
+from domain.refusals import InvalidCodeFormat, InvalidRequest
+from interfaces.http import addresses
+from interfaces.http.problems import HttpRefusal
+
+Scalar = str | int | float | bool | None
+PhoneText = Annotated[
+    str, Meta(description="E.164, as in +14155552671; other spellings of the same number are accepted.", examples=["+14155552671"])
+]
+
+
+class SendRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for a code."""
+
+    phone_number: PhoneText
+    locale: Annotated[str, Meta(description="BCP 47 language tag of the message.", examples=["de"])] | None = None
+    client_ip: Annotated[str, Meta(description="Your end user's IP address (secret keys only); masked before it is kept.")] | None = None
+    metadata: Annotated[
+        dict[str, Scalar],
+        Meta(description="Up to 16 scalars of yours, kept in the event. No personal data.", max_length=16),
+    ] | None = None
+    web_origin: Annotated[str, Meta(description="Host of the page, for browser autofill.", examples=["example.com"])] | None = None
+    app_hash: Annotated[str, Meta(description="Android SMS Retriever hash, 11 characters.")] | None = None
+
+
+class CheckRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Compare a code. Public keys must add `verification_id`."""
+
+    phone_number: PhoneText
+    code: Annotated[str, Meta(description="The digits as the user typed them.", examples=["493812"])]
+    verification_id: Annotated[str, Meta(description="As send returned it.")] | None = None
+
+
+class ValidateTokenRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Redeem a token. With `phone_number` only if it was earned with that very number."""
+
+    token: Annotated[str, Meta(description="As check returned it.")]
+    phone_number: PhoneText | None = None
+
+
+class AdvanceClockRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Move the clock of test keys forward."""
+
+    seconds: Annotated[int, Meta(ge=1, le=31_622_400, description="How far.", examples=[300])]
+
+
+class NoBody(msgspec.Struct, frozen=True):
+    """A call without a body; whatever object is sent is ignored."""
+
+
+Body = TypeVar("Body")
+_CODE: Final = re.compile(r"[0-9]{4,10}")
+_LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")
+_HOST: Final = re.compile(r"(?:https://)?((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}|localhost)(?::[0-9]{1,5})?/?")
+_APP_HASH: Final = re.compile(r"[A-Za-z0-9+/]{11}")
+_METADATA_KEY: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_METADATA_VALUE_MAX: Final = 200
+_CLEAR_NUMBER: Final = re.compile(r"\+[0-9][0-9 ()./-]{5,}")
+_ADDRESS: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}")
+
+
+def decode(decoder: "msgspec.json.Decoder[Body]", raw: bytes) -> Body:
+    """The body, whatever content type was declared; raises malformed_json or invalid_request, naming no value."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"{error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise HttpRefusal("malformed_json") from None
+
+
+def code(text: str) -> str:
+    """The code as sent; raises InvalidCodeFormat unless it is 4 to 10 ASCII digits."""
+    if _CODE.fullmatch(text) is None:
+        raise InvalidCodeFormat
+    return text
+
+
+def locale(text: str | None) -> str:
+    """A language tag, or empty."""
+    return _matched(text, _LOCALE, "locale must be a BCP 47 language tag such as en or pt-BR.")
+
+
+def app_hash(text: str | None) -> str:
+    """An Android app hash, or empty."""
+    return _matched(text, _APP_HASH, "app_hash must be the 11 characters of Android's SMS Retriever.")
+
+
+def web_origin(text: str | None, phone: PhoneNumber) -> str:
+    """The host of a page, or empty."""
+    if text is None:
+        return ""
+    match = _HOST.fullmatch(text) if len(text) <= 253 else None  # noqa: PLR2004
+    if match is None or _names(phone, text):
+        raise InvalidRequest("web_origin must be the host of your page, such as example.com.")
+    return match[1]
+
+
+def client_ip(text: str | None) -> str:
+    """An address, masked, or empty."""
+    if text is None:
+        return ""
+    masked = addresses.mask(text)
+    if not masked:
+        raise InvalidRequest("client_ip must be an IPv4 or IPv6 address.")
+    return masked
+
+
+def metadata(given: dict[str, Scalar] | None, phone: PhoneNumber) -> dict[str, Scalar]:
+    """Metadata that may be kept for ever: small, and no number or address in it."""
+    for key, value in (given or {}).items():
+        if _METADATA_KEY.fullmatch(key) is None or key.isdigit():
+            raise InvalidRequest("metadata keys are 1 to 40 letters, digits, '_', '.' or '-', and not digits alone.")
+        text = value if isinstance(value, str) else repr(value)
+        if len(text) > _METADATA_VALUE_MAX:
+            raise InvalidRequest(f"metadata values have at most {_METADATA_VALUE_MAX} characters.")
+        if any(_CLEAR_NUMBER.search(part) or _ADDRESS.search(part) or _names(phone, part) for part in (key, text)):
+            raise InvalidRequest("metadata must not hold phone numbers or addresses: it is kept for ever.")
+    return given or {}
+
+
+def _names(phone: PhoneNumber, text: str) -> bool:
+    """Whether `text` has the digits of this number, with or without its country code."""
+    digits = re.sub(r"[^0-9]", "", text)
+    return phone.e164[1:] in digits or (len(digits) > 6 and phone.e164.endswith(digits))  # noqa: PLR2004
+
+
+def _matched(text: str | None, pattern: "re.Pattern[str]", detail: str) -> str:
+    if text is None:
+        return ""
+    if pattern.fullmatch(text) is None:
+        raise InvalidRequest(detail)
+    return text

@@ -1,0 +1,141 @@
+"""The table of calls: one entry makes the Litestar route, the order of checks, and the OpenAPI operation.
+
+Order for every call: key, key scope and origin, body and its fields, then the ledger's rules. A repeated Idempotency-Key
+is answered before the body is judged.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import msgspec
+from litestar import Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from domain.events import Event
+from domain.refusals import IdempotencyKeyReused, InvalidRequest, Refusal
+from application.writer import Decision, Draft
+from interfaces.http import bodies, problems
+from interfaces.http.desk import Desk, Identity, idempotency, identify
+
+Keys = Literal["sk", "sk pk", "none"]
+_JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Context:
+    """One request on its way through a call."""
+
+    desk: Desk
+    request: Request[Any, Any, Any]
+    caller: Identity | None
+    body: Any
+    idempotency: str
+
+    @property
+    def identity(self) -> Identity:
+        """Who calls; only calls that need no key have nobody."""
+        assert self.caller is not None, "this call needs a key"
+        return self.caller
+
+    def number(self, name: str, *, default: int, least: int, most: int) -> int:
+        """A whole number from the query string; raises InvalidRequest."""
+        text = self.request.query_params.get(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) <= 18 and least <= int(text) <= most):  # noqa: PLR2004
+            raise InvalidRequest(f"{name} must be a whole number from {least} to {most}.")
+        return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query parameter, for the description of the API."""
+
+    name: str
+    schema: dict[str, Any]
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    summary: str
+    keys: Keys
+    codes: tuple[str, ...]
+    answer: Any
+    handler: Callable[[Context], Awaitable[Any]]
+    body: type[msgspec.Struct] | None = None
+    query: tuple[Query, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Looks whether an Idempotency-Key was used, when the request itself was refused before the ledger saw it."""
+
+    log: str
+    idempotency: str
+    stream: str | None = None
+
+    def decide(self, draft: Draft) -> Decision[None]:
+        return Decision(None)
+
+    def replay(self, event: Event) -> None:
+        return None
+
+
+def route(call: Call, desk: Desk) -> HTTPRouteHandler:
+    """The Litestar handler of a call."""
+    decoder = msgspec.json.Decoder(call.body) if call.body is not None else None
+    encode = msgspec.json.Encoder().encode
+    public_allowed = "pk" in call.keys
+
+    async def endpoint(request: Request[Any, Any, Any]) -> ASGIResponse:
+        identity: Identity | None = None
+        repeat = ""
+        request.scope["state"]["route"] = call.path
+        try:
+            body: Any = None
+            if call.keys != "none":
+                identity = await identify(desk, request.scope, public_allowed=public_allowed)
+            if call.method == "POST" and identity is not None:
+                raw = await request.body()
+                repeat = idempotency(desk, request.scope, identity, raw=raw)
+                if decoder is not None:
+                    body = bodies.decode(decoder, raw)
+            answer = await call.handler(Context(desk, request, identity, body, repeat))
+        except Refusal as refusal:
+            if repeat and identity is not None and not isinstance(refusal, IdempotencyKeyReused):
+                refusal = await _reused_or(refusal, desk, identity, repeat)
+            return refused(refusal, request.scope)
+        return ASGIResponse(body=encode(answer), media_type=_JSON)
+
+    endpoint.__name__ = call.handler.__name__
+    return HTTPRouteHandler(call.path, http_method=[call.method], status_code=200, include_in_schema=False)(endpoint)
+
+
+def refused(refusal: Refusal, scope: Any) -> ASGIResponse:
+    """A refusal as an answer."""
+    status, headers, body = problems.spell(
+        refusal, request_id=scope["state"]["request_id"], base_url=problems.base_url(scope)
+    )
+    return ASGIResponse(
+        body=body,
+        status_code=status,
+        media_type=problems.MEDIA_TYPE,
+        encoded_headers=headers,
+    )
+
+
+async def _reused_or(refusal: Refusal, desk: Desk, identity: Identity, repeat: str) -> Refusal:
+    try:
+        await desk.writer.ask(Probe(identity.log, repeat))
+    except IdempotencyKeyReused as reused:
+        return reused
+    except Refusal:
+        return refusal
+    return refusal

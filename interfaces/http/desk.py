@@ -1,0 +1,126 @@
+"""What every call works with: the parts that bootstrap built, and who is calling."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, Final, Literal
+
+from application.accounts import ReadAccount
+from application.dispatch import Dispatcher
+from application.keyring import Keyring
+from application.ledger import Ledger
+from application.ports import Clock, Entropy
+from application.tokens import Tokens
+from application.writer import Writer
+from domain import keys
+from domain.account import Account, Key
+from domain.keys import KeyKind
+from domain.refusals import StateConflict
+from domain.verification import Caller
+from interfaces.http import addresses
+from interfaces.http.problems import HttpRefusal
+from interfaces.postgres.recorder import PostgresLogRecorder
+from interfaces.sms.inbox import InboxStore
+
+FRESH_SECONDS: Final = 0.6
+"""How old a view of an account may be when it lets a key in: a revoked key is refused within a second everywhere."""
+_IDEMPOTENCY_KEY_MAX: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The parts."""
+
+    ledger: Ledger
+    recorder: PostgresLogRecorder
+    writer: Writer
+    dispatcher: Dispatcher
+    keyring: Keyring
+    tokens: Tokens
+    clock: Clock
+    entropy: Entropy
+    inbox: InboxStore | None
+    trusted_proxies: Sequence[IPv4Network | IPv6Network]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Identity:
+    """A key that was let in."""
+
+    account: Account
+    key: Key
+    kind: KeyKind
+    log: str
+    address: str
+
+    @property
+    def mode(self) -> Literal["live", "test"]:
+        return "live" if self.kind.endswith("live") else "test"
+
+    @property
+    def is_secret(self) -> bool:
+        return self.kind.startswith("sk")
+
+    def caller(self, *, client_ip: str = "", idempotency: str = "") -> Caller:
+        """What of this goes into an event."""
+        return Caller(
+            key_id=self.key.id, client_ip=client_ip or addresses.mask(self.address), idempotency=idempotency
+        )
+
+
+async def identify(desk: Desk, scope: Any, *, public_allowed: bool) -> Identity:
+    """Who is calling; raises the refusals of key, key scope and origin, in that order."""
+    authorization = origin = b""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization = value
+        elif name == b"origin":
+            origin = value
+    if not authorization:
+        raise HttpRefusal("missing_api_key")
+    scheme, _, text = authorization.decode("latin-1").partition(" ")
+    named = keys.read(text.strip()) if scheme.lower() == "bearer" else None
+    if named is None:
+        raise HttpRefusal("invalid_api_key")
+    kind, account_id = named
+    account = desk.ledger.account(account_id, fresh_seconds=FRESH_SECONDS)
+    if account is None:
+        try:
+            account = await desk.writer.ask(ReadAccount(account_id))
+        except StateConflict:
+            raise HttpRefusal("invalid_api_key") from None
+    key = account.keys.get(keys.key_hash(text.strip()))
+    if key is None or key.kind != kind:
+        raise HttpRefusal("invalid_api_key")
+    if key.revoked_at is not None:
+        raise HttpRefusal("revoked_api_key")
+    identity = Identity(
+        account,
+        key,
+        kind,
+        keys.log_of(account_id, mode="live" if kind.endswith("live") else "test"),
+        addresses.caller(scope, desk.trusted_proxies),
+    )
+    if not identity.is_secret:
+        if not public_allowed:
+            raise HttpRefusal("key_scope_forbidden")
+        if key.origins and origin.decode("latin-1") not in key.origins:
+            raise HttpRefusal("origin_not_allowed")
+    return identity
+
+
+def idempotency(desk: Desk, scope: Any, identity: Identity, *, raw: bytes) -> str:
+    """Keyed hashes of the Idempotency-Key and of the request, or empty; raises invalid_idempotency_key."""
+    given = [value for name, value in scope["headers"] if name == b"idempotency-key"]
+    if not given:
+        return ""
+    key = given[0].decode("latin-1")
+    if len(given) > 1 or not 1 <= len(key) <= _IDEMPOTENCY_KEY_MAX or not all("!" <= c <= "~" for c in key):
+        raise HttpRefusal("invalid_idempotency_key")
+    return desk.keyring.idempotency(identity.log, key, request=scope["path"].encode() + b"\0" + raw)
+
+
+async def in_thread(function: Any, *arguments: Any) -> Any:
+    """A blocking read of the ledger, off the loop. Its own timeouts end it."""
+    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)

@@ -1,0 +1,127 @@
+"""What anyone may read: signing keys, health, figures, the description of the API, pages about errors; and the inbox."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from domain.refusals import InvalidRequest, ServiceUnavailable
+from interfaces.http.desk import Desk
+from interfaces.http.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
+from interfaces.http.metrics import Metrics
+from interfaces.http.problems import KINDS, HttpRefusal
+from interfaces.http.testing import wait_seconds
+
+CONTACT_SECONDS_MAX: Final = 2.0
+"""Ready means that the ledger answered within this time."""
+_WEB: Final = Path(__file__).parent.parent / "web"
+_INBOX_LIMIT_MAX: Final = 1_000
+PAGE_HEADERS: Final = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+}
+
+
+def routes(desk: Desk, metrics: Metrics, openapi: dict[str, Any]) -> Sequence[HTTPRouteHandler]:
+    """The handlers."""
+    described = msgspec.json.encode(openapi)
+
+    @get("/.well-known/jwks.json", include_in_schema=False)
+    async def jwks() -> Response[bytes]:
+        return _json(msgspec.json.encode(desk.tokens.jwks))
+
+    @get("/healthz", include_in_schema=False)
+    async def health() -> Response[bytes]:
+        return _json(b'{"status":"ok"}')
+
+    @get("/readyz", include_in_schema=False)
+    async def ready() -> Response[bytes]:
+        silent = desk.ledger.now() - desk.writer.last_contact_at
+        if not desk.writer.alive or silent > CONTACT_SECONDS_MAX:
+            raise ServiceUnavailable("The ledger does not answer.", retry_after_seconds=1)
+        return _json(b'{"status":"ready"}')
+
+    @get("/metrics", include_in_schema=False)
+    async def figures() -> Response[bytes]:
+        return Response(metrics.text(), media_type=METRICS_MEDIA_TYPE)
+
+    @get("/openapi.json", include_in_schema=False)
+    async def description() -> Response[bytes]:
+        return _json(described)
+
+    @get("/errors/{code:str}", include_in_schema=False)
+    async def error_page(code: str) -> Response[bytes]:
+        kind = KINDS.get(code)
+        if kind is None:
+            raise HttpRefusal("not_found")
+        return page(
+            f"{kind.title} ({code})",
+            f"<h1>{html.escape(kind.title)}</h1><p><code>{code}</code>, HTTP status {kind.status}.</p>"
+            f"<p>{html.escape(kind.advice)}</p><p><a href='/docs'>API reference</a></p>",
+        )
+
+    return (jwks, health, ready, figures, description, error_page)
+
+
+def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
+    """The inbox, where there is one: messages in the clear, for development only."""
+    inbox = desk.inbox
+    if inbox is None:
+        return ()
+
+    @get("/inbox/latest", include_in_schema=False)
+    async def latest(request: Request[Any, Any, Any]) -> Response[bytes]:
+        to = request.query_params.get("to")
+        if not to:
+            raise InvalidRequest("to must be the phone number, percent-encoded: %2B14155552671.")
+        entry = await inbox.latest(to, wait_seconds(request.query_params.get("wait")))
+        if entry is None:
+            raise HttpRefusal("not_found", "No message for this number.")
+        return _json(msgspec.json.encode(entry))
+
+    @get("/inbox/messages", include_in_schema=False)
+    async def messages(request: Request[Any, Any, Any]) -> Response[bytes]:
+        limit = request.query_params.get("limit", str(_INBOX_LIMIT_MAX))
+        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:5]) <= _INBOX_LIMIT_MAX):
+            raise InvalidRequest(f"limit must be a whole number from 1 to {_INBOX_LIMIT_MAX}.")
+        return _json(msgspec.json.encode(await inbox.messages(request.query_params.get("after", ""), int(limit))))
+
+    @get("/inbox", include_in_schema=False)
+    async def inbox_page() -> Response[bytes]:
+        return asset("inbox/inbox.html", "text/html; charset=utf-8")
+
+    @get("/inbox/assets/inbox.js", include_in_schema=False)
+    async def inbox_script() -> Response[bytes]:
+        return asset("inbox/inbox.js", "text/javascript; charset=utf-8")
+
+    @get("/inbox/assets/inbox.css", include_in_schema=False)
+    async def inbox_style() -> Response[bytes]:
+        return asset("inbox/inbox.css", "text/css; charset=utf-8")
+
+    return (latest, messages, inbox_page, inbox_script, inbox_style)
+
+
+def page(title: str, body: str) -> Response[bytes]:
+    """A small page of our own."""
+    text = (
+        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{html.escape(title)}</title><link rel=stylesheet href=/assets/page.css><main>{body}</main></html>"
+    )
+    return Response(text.encode(), media_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+
+
+def asset(name: str, media_type: str) -> Response[bytes]:
+    """A file of interfaces/web as it is."""
+    return Response((_WEB / name).read_bytes(), media_type=media_type, headers=PAGE_HEADERS)
+
+
+def _json(body: bytes) -> Response[bytes]:
+    return Response(body, media_type="application/json")
+

@@ -1,0 +1,113 @@
+"""Handoffs that nobody will finish: their process died. Found by position, recorded as abandoned, paid back.
+
+Any process may sweep; the rule that a handoff is settled once makes a second sweep harmless. A mark per log, which may be
+lost at any time, keeps a sweep from reading what earlier ones have read.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from eventsourcing.persistence import PersistenceError
+
+from application.dispatch import ABANDONED_SECONDS
+from application.mapper import decode
+from application.ports import Clock
+from application.verifications import RecordFailed
+from application.writer import Writer
+from domain.events import CodeRequested
+from domain.refusals import Refusal, StateConflict
+from interfaces.postgres.recorder import PostgresLogRecorder
+
+SWEEP_SECONDS: Final = 5.0
+ROWS_MAX: Final = 5_000
+_BEHIND: Final = b"""
+SELECT h.log, coalesce(m.position, 0), h.position FROM doneotp.heads AS h LEFT JOIN doneotp.handoff_marks AS m USING (log)
+WHERE h.position > coalesce(m.position, 0) LIMIT 1000"""
+_OPEN: Final = b"""
+SELECT r.stream, r.position, r.topic, r.body FROM doneotp.events AS r
+WHERE r.log = %b AND r.position > %b AND r.position <= %b AND r.topic = 'CodeRequested.v1' AND NOT EXISTS (
+    SELECT 1 FROM doneotp.events AS o
+    WHERE o.log = r.log AND o.stream = r.stream AND o.version > r.version AND o.topic IN ('CodeSent.v1', 'SendFailed.v1')
+      AND convert_from(o.body, 'UTF8')::json ->> 'verification_id' = convert_from(r.body, 'UTF8')::json ->> 'verification_id'
+      AND convert_from(o.body, 'UTF8')::json ->> 'send' = convert_from(r.body, 'UTF8')::json ->> 'send')
+ORDER BY r.position"""
+_MARK: Final = b"""
+INSERT INTO doneotp.handoff_marks AS m (log, position) VALUES (%b, %b)
+ON CONFLICT (log) DO UPDATE SET position = greatest(m.position, excluded.position)"""
+
+
+class Sweep:
+    """Looks every few seconds, for as long as it is started."""
+
+    def __init__(
+        self,
+        recorder: PostgresLogRecorder,
+        writer: Writer,
+        clock: Clock,
+        *,
+        on_failure: Callable[[BaseException], None],
+        seconds: float = SWEEP_SECONDS,
+        abandoned_seconds: float = ABANDONED_SECONDS,
+    ) -> None:
+        self._recorder = recorder
+        self._writer = writer
+        self._clock = clock
+        self._on_failure = on_failure
+        self._seconds = seconds
+        self._abandoned = timedelta(seconds=abandoned_seconds)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End; what was not found is found by whoever starts next."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def once(self) -> int:
+        """One look at every log with news; returns how many handoffs were given up."""
+        given_up = 0
+        for log, mark, head in await self._rows(_BEHIND, ()):
+            settled, until = mark, mark
+            while settled == until < head:
+                until = min(head, until + ROWS_MAX)
+                settled, count = await self._settle(log, settled, until)
+                given_up += count
+            if settled > mark:
+                await self._rows(_MARK, (log, settled))
+        return given_up
+
+    async def _settle(self, log: str, after: int, until: int) -> tuple[int, int]:
+        """Up to which position all is settled now, and how many handoffs that took giving up."""
+        settled, given_up = until, 0
+        for stream, position, topic, body in await self._rows(_OPEN, (log, after, until)):
+            event = decode(topic, body)
+            assert isinstance(event, CodeRequested), "the statement selects nothing else"
+            if self._clock.now() - event.at < self._abandoned:
+                settled = min(settled, position - 1)
+                continue
+            try:
+                await self._writer.ask(
+                    RecordFailed(log, stream, event.verification_id, event.send, "abandoned"), bounded=False
+                )
+                given_up += 1
+            except StateConflict:
+                pass  # settled in the meantime
+        return settled, given_up
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.once()
+            except (PersistenceError, Refusal) as error:
+                self._on_failure(error)
+            await asyncio.sleep(self._seconds)
+
+    async def _rows(self, statement: bytes, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self._recorder.execute, statement, parameters)

@@ -1,0 +1,173 @@
+"""Connections to Postgres that cannot hang: every statement has a deadline, also when the network swallows the answer.
+
+Errors leave here as eventsourcing's PersistenceError, without the statement's parameters.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import psycopg
+from eventsourcing import persistence
+from psycopg.types.numeric import Int8BinaryDumper
+
+STATEMENT_SECONDS_MAX: Final = 10.0
+_OPTIONS: Final = "-c statement_timeout=9000 -c lock_timeout=8000 -c idle_in_transaction_session_timeout=9000"
+_UNREPLICATED: Final = "canceling wait for synchronous replication"
+
+
+def connect(conninfo: str) -> psycopg.Connection[Any]:
+    """A connection in autocommit mode whose statements end within STATEMENT_SECONDS_MAX; raises PersistenceError."""
+    with translated():
+        connection = psycopg.connect(
+            conninfo,
+            autocommit=True,
+            connect_timeout=5,
+            options=_OPTIONS,
+            tcp_user_timeout=9000,
+            application_name="doneotp",
+        )
+    # One integer type for parameters, or every magnitude of a number would make a prepared statement of its own.
+    connection.adapters.register_dumper(int, Int8BinaryDumper)
+    connection.prepare_threshold = 1
+    return connection
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn psycopg's errors into eventsourcing's; the text keeps what the server said, without parameters."""
+    try:
+        yield
+    except psycopg.Error as error:
+        kind: type[persistence.PersistenceError] = persistence.DatabaseError
+        for cls, translation in _TRANSLATIONS:
+            if isinstance(error, cls):
+                kind = translation
+                break
+        raise kind(f"{type(error).__name__} {error.sqlstate or ''}".strip()) from None
+
+
+_TRANSLATIONS: Final = (
+    (psycopg.InterfaceError, persistence.InterfaceError),
+    (psycopg.OperationalError, persistence.OperationalError),
+    (psycopg.DataError, persistence.DataError),
+    (psycopg.IntegrityError, persistence.IntegrityError),
+    (psycopg.InternalError, persistence.InternalError),
+    (psycopg.ProgrammingError, persistence.ProgrammingError),
+    (psycopg.NotSupportedError, persistence.NotSupportedError),
+)
+
+
+class Line:
+    """One connection, remade when it breaks, for one caller at a time."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._connection: psycopg.Connection[Any] | None = None
+        self._lock = threading.Lock()
+        self._notices: list[str] = []
+
+    def execute(self, statement: bytes, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Rows of one statement, in a transaction of its own. Raises PersistenceError; then the outcome is unknown."""
+        with self._lock, translated():
+            connection = self._open()
+            try:
+                with _WATCHDOG.over(connection):
+                    rows = connection.execute(statement, parameters, binary=True)
+                    answer = rows.fetchall() if rows.description else []
+                if self._notices:
+                    raise psycopg.OperationalError("the standby did not confirm")
+            except psycopg.Error as error:
+                if connection.closed or isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+                    self._drop()
+                raise
+            return answer
+
+    def close(self) -> None:
+        """Let go of the connection; the next statement opens another."""
+        with self._lock:
+            self._drop()
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            self._connection = connect(self._conninfo)
+            self._connection.add_notice_handler(self._notice)
+        return self._connection
+
+    def _drop(self) -> None:
+        self._notices.clear()
+        if self._connection is not None:
+            with contextlib.suppress(Exception):
+                self._connection.close()
+            self._connection = None
+
+    def _notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        # The commit is on this server but not on the standby it was promised to: not a success.
+        if (diagnostic.message_primary or "").startswith(_UNREPLICATED):
+            self._notices.append(_UNREPLICATED)
+
+
+class Lines:
+    """A few lines for callers on many threads; waiting for one has a limit."""
+
+    def __init__(self, conninfo: str, *, size_max: int, wait_seconds: float = 5.0) -> None:
+        self._wait_seconds = wait_seconds
+        self._free = threading.BoundedSemaphore(size_max)
+        self._idle = [Line(conninfo) for _ in range(size_max)]
+
+    def execute(self, statement: bytes, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """As Line.execute, on a line that is free; OperationalError when none becomes free in time."""
+        if not self._free.acquire(timeout=self._wait_seconds):
+            raise persistence.OperationalError("no database connection is free")
+        line = self._idle.pop()
+        try:
+            return line.execute(statement, parameters)
+        finally:
+            self._idle.append(line)
+            self._free.release()
+
+    def close(self) -> None:
+        """Let go of the idle connections."""
+        for line in self._idle:
+            line.close()
+
+
+class _Watchdog:
+    """Cuts the socket of a statement that outlives its deadline: libpq itself would wait for ever."""
+
+    def __init__(self) -> None:
+        self._deadlines: dict[psycopg.Connection[Any], float] = {}
+        self._started = False
+        self._starting = threading.Lock()
+
+    @contextlib.contextmanager
+    def over(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
+        if not self._started:
+            self._start()
+        self._deadlines[connection] = time.monotonic() + STATEMENT_SECONDS_MAX
+        try:
+            yield
+        finally:
+            self._deadlines.pop(connection, None)
+
+    def _start(self) -> None:
+        with self._starting:
+            if not self._started:
+                threading.Thread(target=self._watch, name="doneotp-watchdog", daemon=True).start()
+                self._started = True
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(0.5)
+            now = time.monotonic()
+            for connection, deadline in list(self._deadlines.items()):
+                if now > deadline and self._deadlines.pop(connection, None) is not None:
+                    with contextlib.suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as cut:
+                        cut.shutdown(socket.SHUT_RDWR)
+
+
+_WATCHDOG: Final = _Watchdog()

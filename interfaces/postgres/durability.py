@@ -1,0 +1,34 @@
+"""Refuse a Postgres that may forget what it has acknowledged."""
+
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+SERVER_VERSION_MIN: Final = 150_000
+_MUST_BE_ON: Final = ("fsync", "full_page_writes")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What is wrong, and what mends it."""
+
+    what: str
+    fix: str
+
+
+def problems(connection: psycopg.Connection[Any]) -> list[Problem]:
+    """What this server, for this role and database, would not keep."""
+    found = []
+    version = connection.info.server_version
+    if version < SERVER_VERSION_MIN:
+        found.append(Problem(f"Postgres {version // 10_000} is too old", "use Postgres 15 or later"))
+    for name in (*_MUST_BE_ON, "synchronous_commit"):
+        value = str(connection.execute("SELECT current_setting(%s)", (name,)).fetchone()[0])  # type: ignore[index]
+        if value == "off":
+            found.append(
+                Problem(
+                    f"{name} is off: acknowledged verifications could be lost",
+                    f"set {name} = on for the server, the database and the role",
+                )
+            )
+    return found

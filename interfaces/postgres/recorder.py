@@ -1,0 +1,172 @@
+"""The ledger in Postgres: eventsourcing's recorder with a log per account and one server-side call to append.
+
+The head row of a log decides who wrote position n. There is no table lock, and no retry here: after an error the
+outcome is unknown, and only the writer, which knows its own event ids, may find it out.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from eventsourcing.persistence import ProgrammingError, RecordConflictError, StoredEvent
+
+from application.ports import LogRecorder, Record, Snapshot
+from interfaces.postgres.connection import Line, Lines
+
+_APPEND: Final = b"""
+SELECT doneotp.append(%b::text[], %b::bigint[], %b::integer[], %b::text[], %b::bigint[], %b::text[], %b::integer[],
+    %b::uuid[], %b::text[], %b::bytea[], %b::text[])"""
+_COLUMNS: Final = b"log, position, stream, version, event_id, topic, body, coalesce(idempotency, '')"
+_HEADS: Final = b"SELECT log, position FROM doneotp.heads WHERE log = ANY (%b)"
+_LOG: Final = b"SELECT " + _COLUMNS + b" FROM doneotp.events WHERE log = %b AND position > %b ORDER BY position LIMIT %b"
+_SNAPSHOTS: Final = b"""
+SELECT s.log, s.stream, s.version, s.position, s.topic, s.state
+FROM unnest(%b::text[], %b::text[]) AS w (log, stream) JOIN doneotp.snapshots AS s USING (log, stream)"""
+_STREAMS: Final = b"""
+SELECT e.log, e.position, e.stream, e.version, e.event_id, e.topic, e.body, coalesce(e.idempotency, '')
+FROM unnest(%b::text[], %b::text[], %b::bigint[]) AS w (log, stream, version)
+JOIN doneotp.events AS e ON e.log = w.log AND e.stream = w.stream AND e.version > w.version
+ORDER BY e.log, e.position"""
+_IDEMPOTENT: Final = b"""
+SELECT e.* FROM unnest(%b::text[], %b::text[]) AS w (log, idempotency) CROSS JOIN LATERAL (
+    SELECT log, position, stream, version, event_id, topic, body, idempotency FROM doneotp.events AS e
+    WHERE e.log = w.log AND e.idempotency = w.idempotency ORDER BY e.position DESC LIMIT 1) AS e"""
+_SAVE_SNAPSHOT: Final = b"""
+INSERT INTO doneotp.snapshots AS s (log, stream, version, position, topic, state) VALUES (%b, %b, %b, %b, %b, %b)
+ON CONFLICT (log, stream) DO UPDATE SET version = excluded.version, position = excluded.position,
+    topic = excluded.topic, state = excluded.state
+WHERE s.version < excluded.version OR s.topic <> excluded.topic"""
+_EVENTS: Final = (
+    b"SELECT " + _COLUMNS + b" FROM doneotp.events"
+    b" WHERE log = %b AND stream = %b AND version > %b AND version <= %b ORDER BY version "
+)
+_HISTORIES: Final = b"""
+SELECT e.log, e.position, e.stream, e.version, e.event_id, e.topic, e.body, coalesce(e.idempotency, '')
+FROM unnest(%b::text[], %b::text[]) AS w (log, stream)
+JOIN doneotp.events AS e USING (log, stream) ORDER BY e.log, e.position LIMIT 50000"""
+_REQUESTS: Final = (
+    b"SELECT " + _COLUMNS + b" FROM doneotp.events"
+    b" WHERE log = %b AND position < %b AND topic = 'CodeRequested.v1' ORDER BY position DESC LIMIT %b"
+)
+_BEYOND: Final = 2**31 - 1
+
+
+class PostgresLogRecorder(LogRecorder):
+    """Writes on a line of its own; reads that other threads ask for go over a few more."""
+
+    def __init__(self, conninfo: str, *, readers_max: int = 4) -> None:
+        super().__init__()
+        self._writing = Line(conninfo)
+        self._reading = Lines(conninfo, size_max=readers_max)
+
+    def append(self, records: Sequence[Record]) -> set[str]:
+        first: dict[str, int] = {}
+        count: dict[str, int] = {}
+        for record in records:
+            first.setdefault(record.log, record.id - 1)
+            count[record.log] = count.get(record.log, 0) + 1
+        ((moved,),) = self._writing.execute(
+            _APPEND,
+            (
+                list(first),
+                list(first.values()),
+                list(count.values()),
+                [record.log for record in records],
+                [record.id for record in records],
+                [record.stream for record in records],
+                [record.originator_version for record in records],
+                [UUID(bytes=record.event_id) for record in records],
+                [record.topic for record in records],
+                [record.state for record in records],
+                [record.idempotency or None for record in records],
+            ),
+        )
+        return set(moved)
+
+    def heads(self, logs: Sequence[str]) -> dict[str, int]:
+        return dict(self._reading.execute(_HEADS, (list(logs),)))
+
+    def select_log(self, log: str, *, after: int, limit: int) -> Sequence[Record]:
+        return [_record(row) for row in self._reading.execute(_LOG, (log, after, limit))]
+
+    def select_streams(self, streams: Sequence[tuple[str, str]]) -> tuple[Sequence[Snapshot], Sequence[Record]]:
+        logs, names = [log for log, _ in streams], [name for _, name in streams]
+        snapshots = [Snapshot(*row) for row in self._reading.execute(_SNAPSHOTS, (logs, names))]
+        versions = {(snapshot.log, snapshot.stream): snapshot.version for snapshot in snapshots}
+        after = [versions.get(stream, 0) for stream in streams]
+        return snapshots, [_record(row) for row in self._reading.execute(_STREAMS, (logs, names, after))]
+
+    def select_idempotent(self, keys: Sequence[tuple[str, str]]) -> Sequence[Record]:
+        parameters = ([log for log, _ in keys], [key for _, key in keys])
+        return [_record(row) for row in self._reading.execute(_IDEMPOTENT, parameters)]
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        self._writing.execute(
+            _SAVE_SNAPSHOT,
+            (
+                snapshot.log,
+                snapshot.stream,
+                snapshot.version,
+                snapshot.position,
+                snapshot.topic,
+                snapshot.state,
+            ),
+        )
+
+    def select_histories(self, streams: Sequence[tuple[str, str]]) -> Sequence[Record]:
+        """All records of each (log, stream), by log and position."""
+        parameters = ([log for log, _ in streams], [name for _, name in streams])
+        return [_record(row) for row in self._reading.execute(_HISTORIES, parameters)]
+
+    def select_requests(self, log: str, *, before: int, limit: int) -> Sequence[Record]:
+        """CodeRequested records of a log before a position, newest first."""
+        return [_record(row) for row in self._reading.execute(_REQUESTS, (log, before, limit))]
+
+    def execute(self, statement: bytes, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """One statement of a reader, on one of the reading lines."""
+        return self._reading.execute(statement, parameters)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._writing.close()
+        self._reading.close()
+
+    # eventsourcing's own interface, for code that knows the library and not us.
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append Records; raises RecordConflictError when a log's head had moved."""
+        records = [event for event in stored_events if isinstance(event, Record)]
+        if len(records) != len(stored_events):
+            raise ProgrammingError("the ledger stores records, which know their place in a log")
+        if records and self.append(records):
+            raise RecordConflictError
+        return [record.id for record in records]
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        log, _, stream = str(originator_id).partition("/")
+        statement = _EVENTS + (b"DESC" if desc else b"ASC") + b" LIMIT %b"
+        parameters = (log, stream, gt or 0, _BEYOND if lte is None else lte, _BEYOND if limit is None else limit)
+        return [_record(row) for row in self._reading.execute(statement, parameters)]
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    log, position, stream, version, event_id, topic, body, idempotency = row
+    return Record(
+        originator_id=f"{log}/{stream}" if stream else log,
+        originator_version=version,
+        topic=topic,
+        state=body,
+        id=position,
+        log=log,
+        stream=stream,
+        event_id=event_id.bytes,
+        idempotency=idempotency,
+    )

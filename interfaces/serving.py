@@ -1,0 +1,193 @@
+"""One process that serves HTTP on a socket it was given, until it is told to stop; and the many that `--workers` makes."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from litestar.handlers import HTTPRouteHandler
+
+from interfaces import bootstrap, logs
+from interfaces.bootstrap import Books
+from interfaces.settings import Settings
+from interfaces.sms.inbox import Inbox, InboxStore
+from interfaces.sms.inbox_host import SOCKET_NAME, InboxHost
+from interfaces.world import process_name
+
+BACKLOG: Final = 2_048
+KEEP_ALIVE_SECONDS: Final = 65
+REQUESTS_END_SECONDS_MAX: Final = 5
+WORKER_STOP_SECONDS_MAX: Final = 40.0
+WORKER_START_SECONDS_MAX: Final = 60.0
+RESTART_SECONDS: Final = 1.0
+READY_LINE: Final = b"ready\n"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, whose signals are ours: it would end the process before what was accepted is handed over."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    listener.set_inheritable(True)
+    return listener
+
+
+async def serve(
+    books: Books,
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    inbox: InboxStore | None,
+    process: str,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    extra: tuple[HTTPRouteHandler, ...] = (),
+) -> None:
+    """Answer requests until `stop` is set, then finish what was accepted."""
+    async with bootstrap.service(books, settings, inbox=inbox, process=process, extra=extra) as service:
+        config = uvicorn.Config(
+            service.application,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=REQUESTS_END_SECONDS_MAX,
+            backlog=BACKLOG,
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        stopping = asyncio.create_task(stop.wait())
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        ready()
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+        stopping.cancel()
+
+
+async def serve_alone(
+    books: Books,
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    ready: Callable[[], None],
+    extra: tuple[HTTPRouteHandler, ...],
+) -> None:
+    """Serve in this process."""
+    inbox = Inbox() if settings.env == "development" else None
+    stop = stop_on_signals()
+    await serve(
+        books, settings, listener, inbox=inbox, process=process_name(), ready=ready, stop=stop, extra=extra
+    )
+
+
+async def serve_with_workers(
+    settings: Settings, listener: socket.socket, *, count: int, ready: Callable[[], None], extra: list[str]
+) -> None:
+    """Keep `count` workers serving on one socket; the inbox, which they share, is here."""
+    stop = stop_on_signals()
+    async with contextlib.AsyncExitStack() as stack:
+        inbox_path = ""
+        if settings.env == "development":
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doneotp-")))
+            host = InboxHost(Inbox(), directory=directory)
+            await host.start()
+            stack.push_async_callback(host.close)
+            inbox_path = str(directory / SOCKET_NAME)
+        command = [sys.executable, "-I", "-m", "interfaces.cli.worker", str(listener.fileno()), inbox_path, *extra]
+        started = [asyncio.Event() for _ in range(count)]
+        keepers = [asyncio.create_task(_keep(command, listener, event, stop)) for event in started]
+        try:
+            await _first(asyncio.gather(*(event.wait() for event in started)), stop.wait(), *keepers)
+            if all(event.is_set() for event in started):
+                ready()
+            await _first(stop.wait(), *keepers)
+        finally:
+            stop.set()
+            ended = await asyncio.gather(*keepers, return_exceptions=True)
+        for failure in ended:
+            if isinstance(failure, BaseException):
+                raise failure
+
+
+class WorkerFailed(Exception):
+    """A worker could not start."""
+
+
+async def _keep(command: list[str], listener: socket.socket, started: asyncio.Event, stop: asyncio.Event) -> None:
+    """Run one worker, and another when it dies."""
+    while not stop.is_set():
+        # The pipe to its standard input is how a worker learns that we are gone, whatever ended us.
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, pass_fds=(listener.fileno(),)
+        )
+        assert process.stdout is not None, "asked for above"
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), WORKER_START_SECONDS_MAX)
+        except TimeoutError:
+            line = b""
+        if line == READY_LINE:
+            started.set()
+            await _first(process.wait(), stop.wait())
+        elif not started.is_set() and not stop.is_set():
+            await _end(process)
+            raise WorkerFailed("a worker did not start; see the log")
+        if process.returncode is None:
+            await _end(process)
+        elif not stop.is_set():
+            logs.log.error("worker_died", count=1)
+            await _first(asyncio.sleep(RESTART_SECONDS), stop.wait())
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), WORKER_STOP_SECONDS_MAX)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def _first(*awaitables: Awaitable[Any]) -> None:
+    """Return when the first is done; the others that were made here are given up."""
+    given = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    await asyncio.wait(given, return_when=asyncio.FIRST_COMPLETED)
+    for task, awaitable in zip(given, awaitables, strict=True):
+        if task is not awaitable and not task.done():
+            task.cancel()
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set, on the running loop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+

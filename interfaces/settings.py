@@ -1,0 +1,199 @@
+"""Every setting, from the environment alone. One table says what each is; a misspelt name is an error, not a surprise."""
+
+import difflib
+import os
+import pwd
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+SECRET_LENGTH_MIN: Final = 32
+WORKERS_MAX: Final = 64
+_PREFIX: Final = "DONEOTP_"
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `problems` has a sentence for each, with its fix."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the environment says, checked."""
+
+    home: Path
+    database_url: str | None
+    host: str
+    port: int
+    ready_file: Path | None
+    secret_key: bytes | None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    sms: tuple[str, ...]
+    webhook_secret: bytes | None
+    env: Literal["development", "production"]
+    log_level: str
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One variable: its field, what it is without being set, what it means, and how it is read."""
+
+    name: str
+    field: str
+    default: str
+    meaning: str
+    read: Callable[[str], Any]
+    is_secret: bool = False
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _optional(text: str) -> str | None:
+    return text or None
+
+
+def _path(text: str) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - resolve() would follow links
+
+
+def _optional_path(text: str) -> Path | None:
+    return _path(text) if text else None
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65_535):  # noqa: PLR2004
+        raise ValueError("must be 0 to 65535; 0 picks a free port")
+    return int(text)
+
+
+def _secret(text: str) -> bytes | None:
+    if not text:
+        return None
+    if len(text.encode()) < SECRET_LENGTH_MIN:
+        raise ValueError(f"must have at least {SECRET_LENGTH_MIN} characters; make one with: openssl rand -base64 33")
+    return text.encode()
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("must be CIDRs separated by commas, such as 10.0.0.0/8,fd00::/8") from None
+
+
+def _providers(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    for name in names:
+        url = urlsplit(name.removeprefix("webhook:"))
+        if name != "inbox" and not (
+            name.startswith("webhook:") and url.scheme in ("http", "https") and url.hostname and not url.fragment
+        ):
+            raise ValueError("must be inbox or webhook:<http or https URL>")
+    if len(names) != 1:
+        raise ValueError("must name one provider: inbox or webhook:<url>")
+    return names
+
+
+def _environment(text: str) -> str:
+    if text not in ("development", "production"):
+        raise ValueError("must be development or production")
+    return text
+
+
+def _level(text: str) -> str:
+    if text not in ("debug", "info", "warning", "error"):
+        raise ValueError("must be debug, info, warning or error")
+    return text
+
+
+def _database(text: str) -> str | None:
+    if text and not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must be a postgresql:// URL")
+    return text or None
+
+
+SETTINGS: Final = (
+    Setting("DONEOTP_HOME", "home", "", "data directory: embedded Postgres, secrets, logs", _path),
+    Setting(
+        "DONEOTP_DATABASE_URL", "database_url", "", "any Postgres 15 or later; embedded when unset", _database, is_secret=True
+    ),
+    Setting("DONEOTP_HOST", "host", "127.0.0.1", "address to listen on", _text),
+    Setting("DONEOTP_PORT", "port", "8000", "port to listen on; 0 picks a free one", _port),
+    Setting("DONEOTP_READY_FILE", "ready_file", "", "serve writes a JSON document here once it answers", _optional_path),
+    Setting(
+        "DONEOTP_SECRET_KEY",
+        "secret_key",
+        "",
+        "root of the code, index and token keys; made on first start and kept in DONEOTP_HOME when unset",
+        _secret,
+        is_secret=True,
+    ),
+    Setting("DONEOTP_TRUSTED_PROXIES", "trusted_proxies", "", "CIDRs whose X-Forwarded-For is believed", _networks),
+    Setting("DONEOTP_SMS", "sms", "inbox", "provider for live keys: inbox, webhook:<url>", _providers),
+    Setting(
+        "DONEOTP_WEBHOOK_SECRET",
+        "webhook_secret",
+        "",
+        "signs messages to a webhook provider; derived from the secret key when unset",
+        _secret,
+        is_secret=True,
+    ),
+    Setting(
+        "DONEOTP_ENV", "env", "development", "production has no inbox and refuses it as provider for live keys", _environment
+    ),
+    Setting("DONEOTP_LOG_LEVEL", "log_level", "info", "least severe lines to log: debug, info, warning, error", _level),
+)
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """The settings in `environ`; raises SettingsError with every problem at once."""
+    problems: list[str] = []
+    known = {setting.name for setting in SETTINGS}
+    for name in sorted(environ):
+        if name.startswith(_PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            problems.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "; unset it"))
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        text = environ.get(setting.name) or _default(setting, environ)
+        try:
+            values[setting.field] = setting.read(text)
+        except ValueError as error:
+            problems.append(f"{setting.name} {error}")
+    if values.get("env") == "production" and "inbox" in values.get("sms", ()):
+        problems.append("DONEOTP_SMS is inbox, which production refuses; set DONEOTP_SMS=webhook:<url>")
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)
+
+
+def sources(environ: Mapping[str, str]) -> list[dict[str, str]]:
+    """Every setting with its value and where it came from; of secrets only whether they are set."""
+    rows = []
+    for setting in SETTINGS:
+        given = environ.get(setting.name, "")
+        value = given or _default(setting, environ)
+        if setting.is_secret:
+            value = "set" if given else "unset"
+        source = "environment" if given else "default"
+        rows.append({"name": setting.name, "value": value, "source": source, "meaning": setting.meaning})
+    return rows
+
+
+def _default(setting: Setting, environ: Mapping[str, str]) -> str:
+    if setting.field != "home":
+        return setting.default
+    user_home = environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
+    return str(Path(user_home) / ".local/share/doneotp")
+
+
+def current() -> Settings:
+    """The settings of this process; raises SettingsError."""
+    return load(os.environ)
