@@ -3,8 +3,10 @@
 What is trusted: whoever holds the root can compute codes and sign tokens; whoever holds the database alone cannot.
 """
 
+import base64
 import hashlib
 import hmac
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -13,11 +15,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from domain import code as codes
-from domain.keys import text
 
-STREAM_LENGTH: Final = 26
-"""Characters of a stream name: 128 bits of a keyed hash, in base32."""
-_NONCE_LENGTH: Final = 16
+STREAM_LENGTH: Final = 22
+"""Characters of a stream name: 128 bits of a keyed hash, in base64url (RFC 4648 section 5)."""
+NONCE_BYTES: Final = 9
+_NONCE_LENGTH: Final = 12
+_LETTERS: Final = re.compile(r"[A-Za-z0-9_-]*")
 _VERIFICATION_PREFIX: Final = "ver_"
 
 
@@ -33,7 +36,7 @@ class Keyring:
 
     def stream_of(self, log: str, e164: str) -> str:
         """The stream of a number in a log: HMAC-SHA-256 under that log's index key, 128 bits."""
-        return text(hmac.digest(self._index_key(log), e164.encode(), "sha256"), length=STREAM_LENGTH)
+        return _text(hmac.digest(self._index_key(log), e164.encode(), "sha256"))
 
     def code(self, *, log: str, e164: str, verification_id: str, seed: str, digits: int) -> str:
         """The code of a verification: the same on every resend."""
@@ -43,7 +46,7 @@ class Keyring:
         """`<hash of the key>.<hash of the request>`, both keyed: a request may hold a number and a code."""
         name = hmac.digest(self._requests, log.encode() + b"\0" + key.encode(), "sha256")
         fingerprint = hmac.digest(self._requests, hashlib.sha256(request).digest() + name, "sha256")
-        return f"{text(name, length=STREAM_LENGTH)}.{text(fingerprint, length=STREAM_LENGTH)}"
+        return f"{_text(name)}.{_text(fingerprint)}"
 
     def webhook_secret(self) -> bytes:
         """The secret that signs messages to a `webhook:` provider unless one is configured."""
@@ -55,12 +58,17 @@ class Keyring:
 
 def verification_id(stream: str, random: bytes) -> str:
     """A verification id carries its stream, so that nothing has to be looked up to find it."""
-    return _VERIFICATION_PREFIX + stream + text(random, length=_NONCE_LENGTH)
+    return _VERIFICATION_PREFIX + stream + base64.urlsafe_b64encode(random).decode()
 
 
 def stream_in(verification_id: str) -> str | None:
     """The stream that a verification id carries; None when it cannot be one of ours."""
     body = verification_id.removeprefix(_VERIFICATION_PREFIX)
-    if len(body) != STREAM_LENGTH + _NONCE_LENGTH or body == verification_id or not (body.isascii() and body.isalnum()):
+    if len(body) != STREAM_LENGTH + _NONCE_LENGTH or body == verification_id or _LETTERS.fullmatch(body) is None:
         return None
     return body[:STREAM_LENGTH]
+
+
+def _text(digest: bytes) -> str:
+    """128 bits of a digest as text."""
+    return base64.urlsafe_b64encode(digest[:16]).decode()[:STREAM_LENGTH]

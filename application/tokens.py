@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import json
 from datetime import datetime
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Final
 
@@ -24,6 +25,7 @@ ISSUER: Final = "doneotp"
 TOKEN_TYPE: Final = "doneotp-verification+jwt"  # noqa: S105 - a media type, not a secret
 _PREFIX: Final = "tok_"
 _TOKEN_LENGTH_MAX: Final = 1_024
+TOKENS_KEPT_MAX: Final = 8_192
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +51,8 @@ class Tokens:
         self._headers = {"typ": TOKEN_TYPE, "kid": _base64url(digest)}
         self.jwks = {"keys": [{**thumbprint, "use": "sig", "alg": "EdDSA", "kid": self._headers["kid"]}]}
         self._decoder = msgspec.json.Decoder(Claims)
+        # A token is usually redeemed soon, where it was issued: then its claims need not be signed again.
+        self._spell = lru_cache(maxsize=TOKENS_KEPT_MAX)(self._sign)
 
     def issue(self, account: str, verified: Verified) -> str:
         """The token that `verified` earned: the same bytes every time."""
@@ -76,7 +80,7 @@ class Tokens:
             raise InvalidToken
         return claims
 
-    def _spell(self, claims: Claims) -> str:
+    def _sign(self, claims: Claims) -> str:
         payload = msgspec.to_builtins(claims)
         return _PREFIX + jwt.encode(payload, self._key, algorithm="EdDSA", headers=self._headers)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from application.keyring import Keyring, stream_in, verification_id
+from application.keyring import NONCE_BYTES, Keyring, stream_in, verification_id
 from application.ports import Entropy
 from application.tokens import Claims, Tokens
 from application.writer import Decision, Draft
@@ -87,6 +87,7 @@ class SendCode:
     """Ask for a code, or for the same code once more."""
 
     log: str
+    stream: str
     phone: PhoneNumber
     caller: Caller
     keyring: Keyring
@@ -96,10 +97,6 @@ class SendCode:
     web_origin: str = ""
     app_hash: str = ""
     metadata: dict[str, str | int | float | bool | None] | None = None
-
-    @property
-    def stream(self) -> str:
-        return self.keyring.stream_of(self.log, self.phone.e164)
 
     @property
     def idempotency(self) -> str:
@@ -113,7 +110,7 @@ class SendCode:
             draft.verification(stream),
             NewCode(
                 phone=self.phone,
-                verification_id=verification_id(stream, self.entropy.bytes(10)),
+                verification_id=verification_id(stream, self.entropy.bytes(NONCE_BYTES)),
                 seed=self.entropy.bytes(16).hex(),
                 price_credits=draft.account.price_credits,
                 key_id=self.caller.key_id,
@@ -153,6 +150,7 @@ class CheckCode:
     """One guess."""
 
     log: str
+    stream: str
     account: str
     phone: PhoneNumber
     code: str
@@ -162,10 +160,6 @@ class CheckCode:
     tokens: Tokens
     entropy: Entropy
     policy: Policy
-
-    @property
-    def stream(self) -> str:
-        return self.keyring.stream_of(self.log, self.phone.e164)
 
     @property
     def idempotency(self) -> str:

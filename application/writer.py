@@ -217,7 +217,8 @@ class Writer:
         if bounded and len(self._queue) >= self._queue_max:
             raise Overloaded(retry_after_seconds=1)
         self._queue.append(ticket)
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     # The writer's thread.
 

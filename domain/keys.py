@@ -16,7 +16,8 @@ SECRET_BYTES: Final = 17
 _ACCOUNT_LENGTH: Final = 16
 _SECRET_LENGTH: Final = 26
 _CHECKSUM_LENGTH: Final = 7
-_ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyz234567")
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_ALPHABET: Final = frozenset(_LETTERS)
 _TEST_SUFFIX: Final = "-test"
 
 
@@ -64,4 +65,5 @@ def account_of(log: str) -> str:
 
 
 def _checksum(kind: str, body: str) -> str:
-    return text(zlib.crc32(f"{kind}_{body}".encode()).to_bytes(4, "big"), length=_CHECKSUM_LENGTH)
+    crc = zlib.crc32(f"{kind}_{body}".encode())
+    return "".join(_LETTERS[crc >> shift & 31] for shift in range(0, 5 * _CHECKSUM_LENGTH, 5))

@@ -43,9 +43,9 @@ def _parse(spelling: str) -> PhoneNumber | None:
         parsed = phonenumbers.parse(spelling)
         if not phonenumbers.is_valid_number(parsed):
             return None
-        e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        e164 = _spelled(parsed)
         # One number must have one spelling: what does not come back as itself is refused, not guessed.
-        if phonenumbers.format_number(phonenumbers.parse(e164), phonenumbers.PhoneNumberFormat.E164) != e164:
+        if e164 != spelling and _spelled(phonenumbers.parse(e164)) != e164:
             return None
     except phonenumbers.NumberParseException:
         return None
@@ -55,6 +55,10 @@ def _parse(spelling: str) -> PhoneNumber | None:
         country=phonenumbers.region_code_for_number(parsed) or "001",
         mask=_mask(calling_code, e164[1 + len(calling_code) :]),
     )
+
+
+def _spelled(parsed: phonenumbers.PhoneNumber) -> str:
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _mask(calling_code: str, national: str) -> str:

@@ -1,5 +1,6 @@
 """What a message costs the air: encoding and segments (3GPP TS 23.038, GSM 7-bit default alphabet, and UCS-2)."""
 
+import re
 from typing import Final, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ _BASIC: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED: Final = frozenset("\f^{}\\[~]|€")
+_IS_BASIC: Final = re.compile(f"[{re.escape(''.join(sorted(_BASIC)))}]*")
 
 
 class Encoded(msgspec.Struct, frozen=True):
@@ -21,6 +23,8 @@ class Encoded(msgspec.Struct, frozen=True):
 
 def measure(text: str) -> Encoded:
     """Encoding and segments of `text`. A character of two units is never split between segments."""
+    if _IS_BASIC.fullmatch(text):  # by far the most
+        return Encoded("GSM-7", len(text), 1 if len(text) <= 160 else -(-len(text) // 153))  # noqa: PLR2004
     if all(character in _BASIC or character in _EXTENDED for character in text):
         widths = [2 if character in _EXTENDED else 1 for character in text]
         return Encoded("GSM-7", sum(widths), _segments(widths, single=160, part=153))

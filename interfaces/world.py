@@ -1,7 +1,12 @@
 """The real clock and the real randomness."""
 
+import os
 import secrets
+import threading
 from datetime import UTC, datetime
+from typing import Final
+
+_POOL_BYTES: Final = 4_096
 
 
 class SystemClock:
@@ -12,10 +17,19 @@ class SystemClock:
 
 
 class SystemEntropy:
-    """The operating system's generator."""
+    """The operating system's generator, asked for much at a time. Every byte is given out once."""
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._used = 0
+        self._lock = threading.Lock()
 
     def bytes(self, count: int) -> bytes:
-        return secrets.token_bytes(count)
+        with self._lock:
+            if self._used + count > len(self._pool):
+                self._pool, self._used = os.urandom(_POOL_BYTES + count), 0
+            self._used += count
+            return self._pool[self._used - count : self._used]
 
 
 def process_name() -> str:

@@ -14,6 +14,7 @@ from interfaces.bench.hosting import host
 from interfaces.bench.naive_ledger import NaiveLedger
 
 SCHEMA: Final = "bench_naive"
+CACHED: Final = "cached"
 _AGGREGATES_CACHED_MAX: Final = 50_000
 
 
@@ -36,10 +37,14 @@ class TokenBody(msgspec.Struct):
     token: str
 
 
-def environment(conninfo: str) -> dict[str, str]:
-    """Settings of the library for a database; its cache is on, and as fast as one process under a lock may have it."""
+def environment(conninfo: str, *, is_cached: bool) -> dict[str, str]:
+    """Settings of the library for a database.
+
+    As the library comes, it reads an aggregate's whole stream for every request. Cached, it keeps aggregates and does not
+    look whether another process has moved them: as fast as the library gets, and right for a single process only.
+    """
     parameters = conninfo_to_dict(conninfo)
-    return {
+    stock = {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
         "ORIGINATOR_ID_TYPE": "text",
         "POSTGRES_HOST": str(parameters.get("host", "")),
@@ -49,9 +54,9 @@ def environment(conninfo: str) -> dict[str, str]:
         "POSTGRES_PASSWORD": str(parameters.get("password", "unused")),
         "POSTGRES_SCHEMA": SCHEMA,
         "POSTGRES_POOL_SIZE": "2",
-        "AGGREGATE_CACHE_MAXSIZE": str(_AGGREGATES_CACHED_MAX),
-        "AGGREGATE_CACHE_FASTFORWARD": "n",
     }
+    cache = {"AGGREGATE_CACHE_MAXSIZE": str(_AGGREGATES_CACHED_MAX), "AGGREGATE_CACHE_FASTFORWARD": "n"}
+    return stock | (cache if is_cached else {})
 
 
 def application(ledger: NaiveLedger) -> Litestar:
@@ -92,9 +97,9 @@ def application(ledger: NaiveLedger) -> Litestar:
     )
 
 
-def main(conninfo: str, *, listener_fd: int) -> None:
+def main(conninfo: str, *, listener_fd: int, is_cached: bool) -> None:
     """Serve until SIGTERM."""
-    ledger = NaiveLedger(environment(conninfo))
+    ledger = NaiveLedger(environment(conninfo, is_cached=is_cached))
     try:
         host(application(ledger), listener_fd=listener_fd, with_lifespan=True)
     finally:
@@ -102,4 +107,4 @@ def main(conninfo: str, *, listener_fd: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[2], listener_fd=int(sys.argv[1]))
+    main(sys.argv[2], listener_fd=int(sys.argv[1]), is_cached=CACHED in sys.argv[3:])

@@ -1,7 +1,7 @@
 """The naive limit, inside: the same rules and events on the library's own recorder, as its tutorial would have it.
 
-One process-wide lock, one transaction for each thing that happens, aggregates from the library's repository and its
-cache. It promises what the service promises: a message is handed over only when its request is committed.
+One process-wide lock, one transaction for each thing that happens, aggregates from the library's repository. It
+promises what the service promises: a message is handed over only when its request is committed.
 """
 
 import os
@@ -15,7 +15,7 @@ from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper
 
-from application.keyring import Keyring, stream_in, verification_id
+from application.keyring import NONCE_BYTES, Keyring, stream_in, verification_id
 from application.mapper import EventMapper, Recorded
 from application.tokens import Tokens
 from domain import account as accounts
@@ -113,8 +113,8 @@ class NaiveLedger:
         stream = self._keyring.stream_of(self._log, number.e164)
         command = NewCode(
             phone=number,
-            verification_id=verification_id(stream, os.urandom(10)),
-            seed=os.urandom(12).hex(),
+            verification_id=verification_id(stream, os.urandom(NONCE_BYTES)),
+            seed=os.urandom(16).hex(),
             price_credits=1,
         )
         with self._lock:

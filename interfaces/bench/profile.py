@@ -4,6 +4,7 @@ A sampler alone takes a waiting thread for a working one now and then; the kerne
 only divide the CPU time that the kernel says this thread used.
 """
 
+import contextlib
 import itertools
 import os
 import re
@@ -34,11 +35,16 @@ RULES: Final = (
     ("HTTP server (uvicorn, httptools)", ("uvicorn/", "httptools/")),
     ("event loop and sockets (uvloop)", ("uvloop/", "loop.c", "asyncio/")),
 )
-"""Part and marks of its frames. A sample belongs to the part of its innermost frame that has one."""
+"""Part, and where its frames begin. A sample belongs to the part of its innermost frame that has one."""
 OTHER: Final = "everything else"
 SAMPLES_PER_SECOND: Final = 100
 _FUNCTIONS_SHOWN: Final = 25
-_THREAD: Final = re.compile(r"thread \((\d+)\): ?(.*)")
+_ROOTS: Final = (
+    f"{Path(__file__).resolve().parents[2]}/",
+    "/site-packages/",
+    f"/python{sys.version_info.major}.{sys.version_info.minor}/",
+)
+_THREAD: Final = re.compile(r"thread \((\d+)\)(?:: )?(.*)")
 _IDLE: Final = re.compile(
     r"(pthread_cond_|take_gil|epoll_wait|poll |sem_|futex).*"
     r"|Condition\.wait \(threading\.py.*|.*select \(selectors\.py.*|Queue\.get \(queue\.py.*"
@@ -64,26 +70,41 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     functions: dict[str, float]
 
 
+class Unwatchable(Exception):
+    """The process may not be watched, or is gone. The text is what the sampler said."""
+
+
 def is_available() -> bool:
     """Whether py-spy is installed beside this interpreter, and there is a kernel that counts per thread."""
     return _sampler() is not None and Path("/proc/self/task").is_dir()
 
 
 def record(pid: int, *, seconds: int) -> Profile:
-    """Watch a process; raises CalledProcessError when it may not be watched."""
+    """Watch a process; raises Unwatchable."""
     sampler = _sampler()
     assert sampler is not None
     with tempfile.TemporaryDirectory(prefix="doneotp-profile-") as folder:
         stacks = Path(folder) / "stacks"
-        options = ["--threads", "--native", "--rate", str(SAMPLES_PER_SECOND), "--duration", str(seconds)]
+        options = [
+            "--threads",
+            "--native",
+            "--full-filenames",
+            "--rate",
+            str(SAMPLES_PER_SECOND),
+            "--duration",
+            str(seconds),
+        ]
         before = _thread_seconds(pid)
-        subprocess.run(  # noqa: S603 - a program beside our own interpreter
+        done = subprocess.run(  # noqa: S603 - a program beside our own interpreter
             [sampler, "record", "--pid", str(pid), "--format", "raw", "--output", str(stacks), *options],
-            check=True,
+            check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            text=True,
         )
+        if done.returncode != 0:
+            raise Unwatchable(" ".join(done.stderr.split())[-500:])
         after = _thread_seconds(pid)
         samples = read(stacks.read_text())
     return weigh(samples, {thread: after[thread] - before.get(thread, 0.0) for thread in after})
@@ -94,10 +115,11 @@ def read(text: str) -> list[Sample]:
     samples = []
     for line in text.splitlines():
         stack, _, count = line.rpartition(" ")
-        first, *frames = stack.split(";")
+        first, *places = stack.split(";")
         thread = _THREAD.fullmatch(first)
+        frames = tuple(map(_relative, places))
         if thread is not None and frames and not _is_idle(frames):
-            samples.append(Sample(int(thread[1]), thread[2], tuple(frames), int(count)))
+            samples.append(Sample(int(thread[1]), thread[2], frames, int(count)))
     return samples
 
 
@@ -131,17 +153,30 @@ def weigh(samples: list[Sample], thread_seconds: dict[int, float]) -> Profile:
 def part_of(frames: tuple[str, ...]) -> str:
     """The part of the innermost frame that belongs to one."""
     for frame in reversed(frames):
-        for part, marks in RULES:
-            if any(mark in frame for mark in marks):
+        name, _, place = frame.partition(" (")
+        for part, beginnings in RULES:
+            if place.startswith(beginnings) or name.startswith(beginnings):
                 return part
     return OTHER
+
+
+def _relative(frame: str) -> str:
+    """A frame without the directories of this machine: below the project, a library, or else the file's name alone."""
+    name, parenthesis, place = frame.partition(" (")
+    if not place.startswith("/"):
+        return frame
+    for root in _ROOTS:
+        _, found, below = place.rpartition(root)
+        if found:
+            return name + parenthesis + below
+    return name + parenthesis + place.rpartition("/")[2]
 
 
 def _descending(seconds: dict[str, float]) -> dict[str, float]:
     return dict(sorted(seconds.items(), key=lambda item: item[1], reverse=True))
 
 
-def _is_idle(frames: list[str]) -> bool:
+def _is_idle(frames: tuple[str, ...]) -> bool:
     innermost_python = next((frame for frame in reversed(frames) if ".py:" in frame), "")
     return any(_IDLE.match(frame) for frame in (*frames[-3:], innermost_python))
 
@@ -154,9 +189,12 @@ def _function(frames: tuple[str, ...]) -> str:
 
 def _thread_seconds(pid: int) -> dict[int, float]:
     seconds = {}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        fields = (task / "stat").read_text().rpartition(")")[2].split()
-        seconds[int(task.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    for stat in Path("/proc").glob(f"{pid}/task/*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread may end while we look
+            fields = stat.read_text().rpartition(")")[2].split()
+            seconds[int(stat.parent.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    if not seconds:
+        raise Unwatchable("the process is gone")
     return seconds
 
 

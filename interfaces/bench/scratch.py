@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from interfaces.bench import processes
+from interfaces.bench.http1 import request
 from interfaces.postgres.embedded import conninfo
 
 START_SECONDS_MAX: Final = 60.0
@@ -73,7 +74,9 @@ def limit(module: str, *arguments: str, folder: Path) -> Iterator[Served]:
         command = [sys.executable, "-m", module, str(listener.fileno()), *arguments]
         log = folder / f"{module.rpartition('.')[2]}.log"
         with _running(command, log=log, environment=dict(os.environ), descriptors=(listener.fileno(),)) as process:
-            yield Served(pid=process.pid, port=listener.getsockname()[1])
+            port = listener.getsockname()[1]
+            _wait_for_an_answer(port, log=log)
+            yield Served(pid=process.pid, port=port)
 
 
 @contextlib.contextmanager
@@ -105,6 +108,18 @@ def _wait_for(ready: Path, process: "subprocess.Popen[bytes]", *, log: Path) -> 
         if time.monotonic() > until:
             raise StartFailed(f"serve was not ready after {START_SECONDS_MAX:g} s: {_last_words(log)}")
         time.sleep(_LOOK_SECONDS)
+
+
+def _wait_for_an_answer(port: int, *, log: Path) -> None:
+    """The socket takes connections before anyone answers them; a load must not begin then."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=START_SECONDS_MAX) as connection:
+            connection.sendall(request("GET", "/"))
+            answered = connection.recv(1)
+    except OSError:
+        answered = b""
+    if not answered:
+        raise StartFailed(f"a server of the limits did not answer: {_last_words(log)}")
 
 
 def _last_words(log: Path) -> str:

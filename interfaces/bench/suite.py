@@ -5,8 +5,9 @@ import platform
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,7 +17,7 @@ from interfaces.bench import accounts, database, naive, noop, raw_inserts, repor
 from interfaces.bench.job import Cursor, Job, Outcome
 from interfaces.bench.profile import Profile
 from interfaces.bench.profile import record as record_profile
-from interfaces.bench.report import CallLimit, Limits, Machine, Report, Scenario, Storage
+from interfaces.bench.report import CallLimit, Limits, Machine, Report, Round, Scenario, Storage, middle
 from interfaces.bench.scratch import Served
 
 _LOAD_SECONDS_MAX: Final = 60.0
@@ -24,15 +25,24 @@ _SETTLE_SECONDS: Final = 1.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to measure. Limits and floors belong to `reference_clients` on one account with one worker."""
+    """What to measure. Limits and floors belong to the first worker count, the first account count and `reference_clients`.
+
+    The floors' loads are repeated `rounds` times in turn, so that a machine that slows down slows all of them.
+    """
 
     workers: tuple[int, ...] = (1, 2)
     accounts: tuple[int, ...] = (1, 100)
     clients: tuple[int, ...] = (1, 16, 64, 256)
     reference_clients: int = 64
+    rounds: int = 3
     seconds: float = 5.0
     warmup_seconds: float = 1.0
     profile_seconds: int = 0
+
+    @property
+    def reference(self) -> tuple[int, int, int]:
+        """Workers, accounts and clients of the scenario that the floors are for."""
+        return self.workers[0], self.accounts[0], self.reference_clients
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +54,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(plan: Plan, *, say: Callable[[str], None]) -> Measured:
-    """Carry the plan out; raises StartFailed."""
+    """Carry the plan out; raises StartFailed, and Unwatchable when the plan asks for a profile."""
     with tempfile.TemporaryDirectory(prefix="doneotp-bench-") as name:
         folder = Path(name)
         # Started by root, the database runs as another user, who has to reach its directory below this one.
@@ -59,8 +69,9 @@ class _Suite:
         self._say = say
         self._keys: tuple[str, ...] = ()
         self._next_number = 0
-        self._inbox_after: Cursor = ""
+        self._inbox_after: dict[int, Cursor] = {}
         self._scenarios: list[Scenario] = []
+        self._rounds: list[Round] = []
         self._limits: Limits | None = None
         self._machine: Machine | None = None
         self._profile: Profile | None = None
@@ -70,53 +81,77 @@ class _Suite:
         for workers in self._plan.workers:
             self._say(f"starting serve --workers {workers}")
             with scratch.service(self._folder / "home", workers=workers) as server:
-                self._inbox_after = ""
                 if not self._keys:
                     self._keys = accounts.open_accounts(server.conninfo, max(self._plan.accounts))
                     self._machine = machine(server.conninfo)
-                for account_count, clients in self._loads(workers):
-                    self._scenarios.append(self._scenario(server, workers, account_count, clients))
-                if self._limits is None:
-                    self._limits = self._measure_limits(server)
-                    if self._plan.profile_seconds:
-                        self._profiled = self._watch(server, workers)
+                    self._limits = self._reference(server)
+                for account_count in self._plan.accounts:
+                    for clients in self._plan.clients:
+                        if (workers, account_count, clients) != self._plan.reference:
+                            self._scenarios.append(self._scenario(server, workers, account_count, clients))
         assert self._limits is not None
         assert self._machine is not None
-        floors = report.floors(self._reference(), self._limits)
-        failed = any(s.errors for s in (*self._scenarios, self._limits.naive))
+        floors = report.floors(self._rounds)
+        failures = report.failures(self._scenarios, self._limits, self._rounds)
         return Measured(
             report=Report(
                 machine=self._machine,
                 seconds=self._plan.seconds,
                 scenarios=sorted(self._scenarios, key=lambda s: (s.workers, s.accounts, s.clients)),
                 limits=self._limits,
+                rounds=self._rounds,
                 floors=floors,
-                passed=not failed and all(floor.passed for floor in floors),
+                failures=failures,
+                passed=not failures and all(floor.passed for floor in floors),
             ),
             profile=self._profile,
             profiled=self._profiled,
         )
 
-    def _loads(self, workers: int) -> list[tuple[int, int]]:
-        """(accounts, clients) in order; the reference comes last, so that the limits are measured right after it."""
-        loads = [(account_count, clients) for account_count in self._plan.accounts for clients in self._plan.clients]
-        reference = (self._plan.accounts[0], self._plan.reference_clients)
-        return [*(load for load in loads if load != reference), reference]
-
-    def _reference(self) -> Scenario:
-        return next(
-            s
-            for s in self._scenarios
-            if (s.workers, s.accounts, s.clients)
-            == (self._plan.workers[0], self._plan.accounts[0], self._plan.reference_clients)
+    def _reference(self, server: Served) -> Limits:
+        """The reference scenario and the limits, in rounds; then what is only to be known, and the profile."""
+        workers, account_count, clients = self._plan.reference
+        for number in range(1, self._plan.rounds + 1):
+            flow = self._scenario(server, workers, account_count, clients)
+            self._say(f"round {number}: no-op route")
+            noop_route = self._load(server, "call", clients=clients, keys=self._keys[:1], path=noop.PATH)
+            self._say(f"round {number}: naive path")
+            naive_flow = self._naive(server)
+            self._rounds.append(
+                Round(flow=flow, noop_route=CallLimit.of(noop_route, clients=clients), naive=naive_flow)
+            )
+        self._scenarios.append(middle([each.flow for each in self._rounds], by=lambda s: s.flows_per_second))
+        self._say("raw inserts")
+        inserts = raw_inserts.measure(server.conninfo, seconds=self._plan.seconds)
+        self._say("raw ASGI")
+        with scratch.limit("interfaces.bench.raw_asgi", folder=self._folder) as fast:
+            raw = self._load(fast, "call", clients=clients, keys=fast.keys, path=noop.PATH)
+        self._say("naive path with the cache on")
+        naive_cached = self._naive(server, naive.CACHED)
+        if self._plan.profile_seconds:
+            self._profiled = self._watch(server)
+        return Limits(
+            noop_route=middle([each.noop_route for each in self._rounds], by=lambda limit: limit.requests_per_second),
+            raw_asgi=CallLimit.of(raw, clients=clients),
+            raw_inserts=inserts,
+            naive=middle([each.naive for each in self._rounds], by=lambda s: s.flows_per_second),
+            naive_cached=naive_cached,
         )
+
+    def _naive(self, server: Served, *options: str) -> Scenario:
+        """Anew each time: as it comes, the library slows down with every event of the hot account."""
+        database.make_schema(server.conninfo, naive.SCHEMA)
+        clients = self._plan.reference_clients
+        with scratch.limit("interfaces.bench.naive", server.conninfo, *options, folder=self._folder) as slow:
+            outcome = self._load(slow, "flow", clients=clients, keys=slow.keys)
+        return Scenario.of(outcome, workers=1, accounts=1, clients=clients, storage=None)
 
     def _scenario(self, server: Served, workers: int, account_count: int, clients: int) -> Scenario:
         self._say(f"flow: workers {workers}, accounts {account_count}, clients {clients}")
         before = database.written(server.conninfo)
-        outcome = self._flow(server, keys=self._keys[:account_count], clients=clients)
+        outcome = self._load(server, "flow", keys=self._keys[:account_count], clients=clients)
         # What the run itself has caused is written by then, projections and seals included.
-        threading.Event().wait(_SETTLE_SECONDS)
+        time.sleep(_SETTLE_SECONDS)
         after = database.written(server.conninfo)
         storage = None
         if outcome.flows_ever:
@@ -126,53 +161,20 @@ class _Suite:
             )
         return Scenario.of(outcome, workers=workers, accounts=account_count, clients=clients, storage=storage)
 
-    def _measure_limits(self, server: Served) -> Limits:
-        clients, seconds = self._plan.reference_clients, self._plan.seconds
-        self._say("limit: no-op route")
-        noop_route = self._load(server, "call", clients=clients, keys=self._keys[:1], path=noop.PATH)
-        self._say("limit: naive path")
-        database.make_schema(server.conninfo, naive.SCHEMA)
-        with scratch.limit("interfaces.bench.naive", server.conninfo, folder=self._folder) as slow:
-            naive_flow = self._load(slow, "flow", clients=clients, keys=slow.keys)
-        self._say("limit: raw inserts")
-        inserts = raw_inserts.measure(server.conninfo, seconds=seconds)
-        self._say("limit: raw ASGI")
-        with scratch.limit("interfaces.bench.raw_asgi", folder=self._folder) as fast:
-            raw = self._load(fast, "call", clients=clients, keys=fast.keys, path=noop.PATH)
-        return Limits(
-            noop_route=CallLimit.of(noop_route, clients=clients),
-            raw_asgi=CallLimit.of(raw, clients=clients),
-            raw_inserts=inserts,
-            naive=Scenario.of(naive_flow, workers=1, accounts=1, clients=clients, storage=None),
-        )
-
-    def _watch(self, server: Served, workers: int) -> Scenario:
+    def _watch(self, server: Served) -> Scenario:
         """The reference scenario once more, watched: the sampler slows it, so its figures are its own."""
+        workers, account_count, clients = self._plan.reference
         self._say("profile")
-        profiles: list[Profile] = []
-
-        def watch() -> None:
-            threading.Event().wait(self._plan.warmup_seconds)
-            profiles.append(record_profile(server.pid, seconds=self._plan.profile_seconds))
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        outcome = self._flow(
-            server,
-            keys=self._keys[:1],
-            clients=self._plan.reference_clients,
-            # The sampler takes its time to start.
-            seconds=self._plan.profile_seconds + 2.0,
-        )
-        watcher.join()
-        self._profile = profiles[0] if profiles else None
-        return Scenario.of(outcome, workers=workers, accounts=1, clients=self._plan.reference_clients, storage=None)
-
-    def _flow(self, server: Served, *, keys: tuple[str, ...], clients: int, seconds: float | None = None) -> Outcome:
-        outcome = self._load(server, "flow", clients=clients, keys=keys, seconds=seconds)
-        self._next_number = outcome.next_number
-        self._inbox_after = outcome.inbox_after
-        return outcome
+        # The sampler takes its time to start and to end.
+        seconds = self._plan.profile_seconds + 2.0
+        with ThreadPoolExecutor(1) as beside:
+            loading = beside.submit(
+                self._load, server, "flow", keys=self._keys[:account_count], clients=clients, seconds=seconds
+            )
+            time.sleep(self._plan.warmup_seconds)
+            self._profile = record_profile(server.pid, seconds=self._plan.profile_seconds)
+            outcome = loading.result()
+        return Scenario.of(outcome, workers=workers, accounts=account_count, clients=clients, storage=None)
 
     def _load(
         self,
@@ -193,7 +195,7 @@ class _Suite:
             keys=keys,
             path=path,
             first_number=self._next_number,
-            inbox_after=self._inbox_after if server.conninfo else "",
+            inbox_after=self._inbox_after.get(server.pid, ""),
             server_pid=server.pid,
             postgres_pid=server.postgres_pid,
         )
@@ -204,7 +206,10 @@ class _Suite:
             check=True,
             timeout=job.seconds + job.warmup_seconds + _LOAD_SECONDS_MAX,
         )
-        return msgspec.json.decode(done.stdout, type=Outcome)
+        outcome = msgspec.json.decode(done.stdout, type=Outcome)
+        self._next_number = outcome.next_number
+        self._inbox_after[server.pid] = outcome.inbox_after
+        return outcome
 
 
 def machine(conninfo: str) -> Machine:

@@ -13,38 +13,37 @@ def text(report: Report) -> str:
     machine = report.machine
     lines = [
         f"{machine.cpus} CPUs ({machine.cpu}), {machine.platform}, Python {machine.python}, Postgres {machine.postgres}",
-        f"each line {report.seconds:g} s; latencies in ms, CPU in µs per request; c = clients",
+        f"each line {report.seconds:g} s; c = clients; latencies in ms; CPU in µs per request; bytes per verification",
         "",
         _row(
-            "workers", "accounts", "c", "flows/s", "req/s", *_CALLS, "CPU server", "Postgres", "RSS MiB", "bytes", "WAL"
+            "workers",
+            "accounts",
+            "c",
+            "flows/s",
+            "req/s",
+            *_CALLS,
+            "CPU server",
+            "Postgres",
+            "client",
+            "RSS MiB",
+            "tables",
+            "WAL",
         ),
         *(_scenario(scenario) for scenario in report.scenarios),
         "",
-        f"limits at c={report.limits.noop_route.clients}",
+        f"limits at c={report.limits.noop_route.clients}; ratios are the median of {len(report.rounds)} rounds",
         *_limits(report.limits),
         "",
         *(
-            f"{'ok' if floor.passed else 'MISSED':8}{floor.name}: {_number(floor.value, 3)} (floor {floor.floor:g})"
+            f"{'ok' if floor.passed else 'MISSED':8}{floor.name}: {floor.value:.3f} (floor {floor.floor:g})"
             for floor in report.floors
         ),
     ]
-    failures = [
-        f"errors at workers={s.workers} accounts={s.accounts} c={s.clients}: {s.errors}"
-        for s in report.scenarios
-        if s.errors
-    ]
-    for name, limit in (
-        ("no-op", report.limits.noop_route),
-        ("raw ASGI", report.limits.raw_asgi),
-        ("naive", report.limits.naive),
-    ):
-        if limit.errors:
-            failures.append(f"errors at the limit {name}: {limit.errors}")
-    return "\n".join([*lines, *failures])
+    return "\n".join([*lines, *(f"ERRORS  {failure}" for failure in report.failures)])
 
 
 _CALLS: Final = ("send p50/p99", "check p50/p99", "validate p50/p99")
-_WIDTHS: Final = (8, 9, 5, 9, 9, 15, 15, 17, 11, 9, 9, 8, 8)
+_WIDTHS: Final = (8, 9, 5, 9, 8, 15, 15, 17, 11, 9, 7, 8, 7, 7)
 
 
 def _row(*cells: str) -> str:
@@ -63,6 +62,7 @@ def _scenario(scenario: Scenario) -> str:
         *(_latency(scenario.latencies[call]) for call in ("send", "check", "validate")),
         _number(cpu.server_us),
         _number(cpu.postgres_us),
+        _number(cpu.client_us),
         _number(None if resident is None else resident / _MIB),
         _number(None if storage is None else storage.table_bytes),
         _number(None if storage is None else storage.wal_bytes),
@@ -70,13 +70,17 @@ def _scenario(scenario: Scenario) -> str:
 
 
 def _limits(limits: Limits) -> list[str]:
-    naive = limits.naive
     return [
         _call_limit("no-op route of the same server", limits.noop_route),
         _call_limit("raw ASGI application", limits.raw_asgi),
         f"  {'batched raw inserts':33}{limits.raw_inserts.verifications_per_second:>9.0f} verifications/s",
-        f"  {'naive path':33}{naive.flows_per_second:>9.0f} flows/s, {naive.requests_per_second:.0f} requests/s",
+        _flow_limit("naive path", limits.naive),
+        _flow_limit("naive path with the cache on", limits.naive_cached),
     ]
+
+
+def _flow_limit(name: str, limit: Scenario) -> str:
+    return f"  {name:33}{limit.flows_per_second:>9.0f} flows/s, {limit.requests_per_second:.0f} requests/s"
 
 
 def _call_limit(name: str, limit: CallLimit) -> str:

@@ -16,21 +16,13 @@ _PROFILE_SECONDS = 10
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.profile and not profile.is_available():
-        raise Refused("no_profiler", "--profile needs py-spy and Linux", "install what requirements-dev.lock names")
-    plan = Plan(
-        workers=(1,) if arguments.quick else (1, 2),
-        accounts=(1,) if arguments.quick else (1, 100),
-        clients=(arguments.clients,) if arguments.quick else (1, 16, 64, 256),
-        reference_clients=arguments.clients if arguments.quick else 64,
-        seconds=arguments.seconds,
-        profile_seconds=_PROFILE_SECONDS if arguments.profile else 0,
-    )
+        raise Refused("no_profiler", "--profile needs py-spy and Linux.", "Install what requirements-dev.lock names.")
     try:
-        measured = suite.measure(plan, say=_say)
+        measured = suite.measure(plan(arguments), say=_say)
     except StartFailed as error:
-        raise Refused(
-            "bench_failed", str(error), "`doneotp doctor` finds what keeps the server from starting"
-        ) from None
+        raise Refused("bench_failed", str(error), "Run ./doneotp doctor.") from None
+    except profile.Unwatchable as error:
+        raise Refused("no_profile", f"py-spy cannot watch the server: {error}", "Run it as root.") from None
     finally:
         _say("")
     if measured.profile is not None and measured.profiled is not None:
@@ -38,6 +30,21 @@ def run(arguments: argparse.Namespace) -> int:
         Path(arguments.profile).write_text(page, encoding="utf-8")
     emit(arguments, msgspec.to_builtins(measured.report), tables.text(measured.report))
     return 0 if measured.report.passed else 1
+
+
+def plan(arguments: argparse.Namespace) -> Plan:
+    """The whole grid, or with `--quick` one scenario of it and the limits."""
+    quick = Plan(
+        workers=(1,),
+        accounts=(1,),
+        clients=(arguments.clients,),
+        reference_clients=arguments.clients,
+        seconds=arguments.seconds,
+        profile_seconds=_PROFILE_SECONDS if arguments.profile else 0,
+    )
+    if arguments.quick:
+        return quick
+    return Plan(seconds=quick.seconds, profile_seconds=quick.profile_seconds)
 
 
 def _say(what: str) -> None:

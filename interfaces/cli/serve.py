@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (SecretUnusable, EmbeddedUnavailable, DatabaseUnavailable, MigrationRefused) as error:
         raise Refused("cannot_start", str(error)) from None
     except serving.WorkerFailed as error:
-        raise Refused("worker_failed", f"{error}.", f"Read {configured.home / 'logs' / 'server.log'}.") from None
+        raise Refused("worker_failed", f"{error}.", "Read logs/server.log in DONEOTP_HOME.") from None
     except psycopg.OperationalError:
         raise Refused("database_unreachable", "The database does not answer.", "Check DONEOTP_DATABASE_URL.") from None
     finally:

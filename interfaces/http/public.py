@@ -91,7 +91,8 @@ def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
         limit = request.query_params.get("limit", str(_INBOX_LIMIT_MAX))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:5]) <= _INBOX_LIMIT_MAX):
             raise InvalidRequest(f"limit must be a whole number from 1 to {_INBOX_LIMIT_MAX}.")
-        return _json(msgspec.json.encode(await inbox.messages(request.query_params.get("after", ""), int(limit))))
+        entries, cursor = await inbox.messages(request.query_params.get("after", ""), int(limit))
+        return _json(msgspec.json.encode({"messages": entries, "cursor": cursor}))
 
     @get("/inbox", include_in_schema=False)
     async def inbox_page() -> Response[bytes]:

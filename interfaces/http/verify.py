@@ -47,6 +47,7 @@ async def send(context: Context) -> Sent:
     phone = phones.parse(body.phone_number)
     command = SendCode(
         log=identity.log,
+        stream=desk.keyring.stream_of(identity.log, phone.e164),
         phone=phone,
         caller=identity.caller(client_ip=bodies.client_ip(body.client_ip), idempotency=context.idempotency),
         keyring=desk.keyring,
@@ -88,6 +89,7 @@ async def check(context: Context) -> Checked:
     return await desk.writer.ask(
         CheckCode(
             log=identity.log,
+            stream=desk.keyring.stream_of(identity.log, phone.e164),
             account=identity.account.id,
             phone=phone,
             code=bodies.code(body.code),

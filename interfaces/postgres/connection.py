@@ -15,8 +15,14 @@ import psycopg
 from eventsourcing import persistence
 from psycopg.types.numeric import Int8BinaryDumper
 
+from interfaces.postgres import arrays
+
 STATEMENT_SECONDS_MAX: Final = 10.0
-_OPTIONS: Final = "-c statement_timeout=9000 -c lock_timeout=8000 -c idle_in_transaction_session_timeout=9000"
+_OPTIONS: Final = (
+    "-c statement_timeout=9000 -c lock_timeout=8000 -c idle_in_transaction_session_timeout=9000 "
+    # Every statement here looks rows up by a key. A plan made while a table was small must not become a scan of a large one.
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+)
 _UNREPLICATED: Final = "canceling wait for synchronous replication"
 
 
@@ -33,6 +39,7 @@ def connect(conninfo: str) -> psycopg.Connection[Any]:
         )
     # One integer type for parameters, or every magnitude of a number would make a prepared statement of its own.
     connection.adapters.register_dumper(int, Int8BinaryDumper)
+    arrays.register(connection)
     connection.prepare_threshold = 1
     return connection
 

@@ -11,22 +11,23 @@ from uuid import UUID
 from eventsourcing.persistence import ProgrammingError, RecordConflictError, StoredEvent
 
 from application.ports import LogRecorder, Record, Snapshot
+from interfaces.postgres.arrays import BigintArray, ByteaArray, IntegerArray, TextArray, UuidArray
 from interfaces.postgres.connection import Line, Lines
 
-_APPEND: Final = b"""
-SELECT doneotp.append(%b::text[], %b::bigint[], %b::integer[], %b::text[], %b::bigint[], %b::text[], %b::integer[],
-    %b::uuid[], %b::text[], %b::bytea[], %b::text[])"""
+_APPEND: Final = b"SELECT doneotp.append(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)"
 _COLUMNS: Final = b"log, position, stream, version, event_id, topic, body, coalesce(idempotency, '')"
 _HEADS: Final = b"SELECT log, position FROM doneotp.heads WHERE log = ANY (%b)"
 _LOG: Final = b"SELECT " + _COLUMNS + b" FROM doneotp.events WHERE log = %b AND position > %b ORDER BY position LIMIT %b"
-_SNAPSHOTS: Final = b"""
-SELECT s.log, s.stream, s.version, s.position, s.topic, s.state
-FROM unnest(%b::text[], %b::text[]) AS w (log, stream) JOIN doneotp.snapshots AS s USING (log, stream)"""
 _STREAMS: Final = b"""
-SELECT e.log, e.position, e.stream, e.version, e.event_id, e.topic, e.body, coalesce(e.idempotency, '')
-FROM unnest(%b::text[], %b::text[], %b::bigint[]) AS w (log, stream, version)
-JOIN doneotp.events AS e ON e.log = w.log AND e.stream = w.stream AND e.version > w.version
-ORDER BY e.log, e.position"""
+WITH wanted AS MATERIALIZED (
+    SELECT w.log, w.stream, s.version, s.position, s.topic, s.state
+    FROM unnest(%b::text[], %b::text[]) AS w (log, stream) LEFT JOIN doneotp.snapshots AS s USING (log, stream))
+SELECT log, position, stream, version, NULL::uuid, topic, state, NULL FROM wanted WHERE version IS NOT NULL
+UNION ALL
+(SELECT e.log, e.position, e.stream, e.version, e.event_id, e.topic, e.body, coalesce(e.idempotency, '')
+FROM wanted AS w JOIN doneotp.events AS e
+    ON e.log = w.log AND e.stream = w.stream AND e.version > coalesce(w.version, 0)
+ORDER BY e.log, e.position)"""
 _IDEMPOTENT: Final = b"""
 SELECT e.* FROM unnest(%b::text[], %b::text[]) AS w (log, idempotency) CROSS JOIN LATERAL (
     SELECT log, position, stream, version, event_id, topic, body, idempotency FROM doneotp.events AS e
@@ -68,17 +69,17 @@ class PostgresLogRecorder(LogRecorder):
         ((moved,),) = self._writing.execute(
             _APPEND,
             (
-                list(first),
-                list(first.values()),
-                list(count.values()),
-                [record.log for record in records],
-                [record.id for record in records],
-                [record.stream for record in records],
-                [record.originator_version for record in records],
-                [UUID(bytes=record.event_id) for record in records],
-                [record.topic for record in records],
-                [record.state for record in records],
-                [record.idempotency or None for record in records],
+                TextArray.of(list(first)),
+                BigintArray.of(list(first.values())),
+                IntegerArray.of(list(count.values())),
+                TextArray.of([record.log for record in records]),
+                BigintArray.of([record.id for record in records]),
+                TextArray.of([record.stream for record in records]),
+                IntegerArray.of([record.originator_version for record in records]),
+                UuidArray.of([record.event_id for record in records]),
+                TextArray.of([record.topic for record in records]),
+                ByteaArray.of([record.state for record in records]),
+                TextArray.of([record.idempotency or None for record in records]),
             ),
         )
         return set(moved)
@@ -90,11 +91,16 @@ class PostgresLogRecorder(LogRecorder):
         return [_record(row) for row in self._reading.execute(_LOG, (log, after, limit))]
 
     def select_streams(self, streams: Sequence[tuple[str, str]]) -> tuple[Sequence[Snapshot], Sequence[Record]]:
-        logs, names = [log for log, _ in streams], [name for _, name in streams]
-        snapshots = [Snapshot(*row) for row in self._reading.execute(_SNAPSHOTS, (logs, names))]
-        versions = {(snapshot.log, snapshot.stream): snapshot.version for snapshot in snapshots}
-        after = [versions.get(stream, 0) for stream in streams]
-        return snapshots, [_record(row) for row in self._reading.execute(_STREAMS, (logs, names, after))]
+        parameters = (TextArray.of([log for log, _ in streams]), TextArray.of([name for _, name in streams]))
+        snapshots: list[Snapshot] = []
+        records: list[Record] = []
+        for row in self._writing.execute(_STREAMS, parameters):
+            if row[4] is None:
+                log, position, stream, version, _, topic, state, _ = row
+                snapshots.append(Snapshot(log, stream, version, position, topic, state))
+            else:
+                records.append(_record(row))
+        return snapshots, records
 
     def select_idempotent(self, keys: Sequence[tuple[str, str]]) -> Sequence[Record]:
         parameters = ([log for log, _ in keys], [key for _, key in keys])

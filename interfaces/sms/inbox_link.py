@@ -37,7 +37,10 @@ _CLOSE_SECONDS_MAX: Final = 1.0
 
 
 class RemoteInbox:
-    """An InboxStore over a socket. What is put while the connection is lost is kept, as much as an inbox would keep."""
+    """An InboxStore over a socket, on the loop that first uses it.
+
+    What is put while the connection is lost is kept, as much as an inbox would keep.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -49,10 +52,6 @@ class RemoteInbox:
         self._writer: asyncio.StreamWriter | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to connect, on the running loop."""
-        self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         """Hand over what was put, if the connection is there, and end it."""
@@ -68,6 +67,7 @@ class RemoteInbox:
 
     def put(self, message: InboxMessage) -> None:
         """Take a message; all that come in one turn of the loop go out as one."""
+        self._begin()
         self._unsent.append(message)
         if self._flushing is None and self._writer is not None:
             self._flushing = asyncio.get_running_loop().call_soon(self._flush)
@@ -89,6 +89,7 @@ class RemoteInbox:
     async def _ask(self, request: Latest | Pages, *, seconds: float) -> Answer:
         if self._askers >= ASKERS_MAX:
             raise Overloaded(retry_after_seconds=1)
+        self._begin()
         answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
         answer = None
         self._askers += 1
@@ -110,6 +111,10 @@ class RemoteInbox:
         if answer is None:
             raise ServiceUnavailable("The inbox is out of reach.", retry_after_seconds=1)
         return answer
+
+    def _begin(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
 
     def _send(self, request: Request) -> None:
         if self._writer is not None:
@@ -134,29 +139,36 @@ class RemoteInbox:
             try:
                 reader, writer = await asyncio.open_unix_connection(str(self._path))
             except OSError:
-                await asyncio.sleep(_RECONNECT_SECONDS[min(tries, len(_RECONNECT_SECONDS) - 1)])
-                tries += 1
-                continue
-            self._writer = writer
-            self._connected.set()
-            self._flush()
-            try:
-                await self._listen(reader)
-                tries = 0
-            except (BrokenFrame, msgspec.DecodeError):
-                tries += 1
-            finally:
-                self._writer = None
-                self._connected.clear()
-                self._give_up()
-                writer.close()
+                pass
+            else:
+                if await self._answered(reader, writer):
+                    tries = 0
+            await asyncio.sleep(_RECONNECT_SECONDS[min(tries, len(_RECONNECT_SECONDS) - 1)])
+            tries += 1
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
-        while (body := await read_frame(reader)) is not None:
-            answer = ANSWERS.decode(body)
-            answered = self._asked.get(answer.id)
-            if answered is not None and not answered.done():
-                answered.set_result(answer)
+    async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Until the connection ends: whether it was of any use."""
+        useful = False
+        self._writer = writer
+        self._connected.set()
+        self._flush()
+        try:
+            while (body := await read_frame(reader)) is not None:
+                self._take(ANSWERS.decode(body))
+                useful = True
+        except (BrokenFrame, msgspec.DecodeError):
+            useful = False
+        finally:
+            self._writer = None
+            self._connected.clear()
+            self._give_up()
+            writer.close()
+        return useful
+
+    def _take(self, answer: Answer) -> None:
+        asked = self._asked.get(answer.id)
+        if asked is not None and not asked.done():
+            asked.set_result(answer)
 
     def _give_up(self) -> None:
         """Tell those whose question went out with the connection that is lost."""

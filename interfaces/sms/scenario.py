@@ -16,19 +16,19 @@ REPORTS_MAX: Final = 1_000
 
 
 class ScenarioProvider:
-    """Accepts every message and hands it to the inbox, if there is one. `report` is called on the loop, later."""
+    """A provider around the one that shows test messages. `report(message, delivered, reason)` is called on the loop, later."""
 
     name = "scenario"
 
     def __init__(
         self,
-        inbox: Provider | None,
+        provider: Provider,
         *,
         report: Callable[[Message, bool, str], None],
         slow_seconds: float = SLOW_SECONDS,
         report_seconds: float = REPORT_SECONDS,
     ) -> None:
-        self._inbox = inbox
+        self._provider = provider
         self._report = report
         self._slow_seconds = slow_seconds
         self._report_seconds = report_seconds
@@ -42,18 +42,15 @@ class ScenarioProvider:
                 raise ProviderFailed("provider_down")
             case "slow":
                 await self._wait()
-                return await self._accept(message)
+                return await self._provider.send(message)
             case "delivered":
                 self._report_later(message, delivered=True, reason="")
-                return await self._accept(message)
+                return await self._provider.send(message)
             case "undelivered":
                 self._report_later(message, delivered=False, reason="unreachable")
                 return Accepted(message.message_id)
             case None:
-                return await self._accept(message)
-
-    async def _accept(self, message: Message) -> Accepted:
-        return Accepted(message.message_id) if self._inbox is None else await self._inbox.send(message)
+                return await self._provider.send(message)
 
     def close(self) -> None:
         """Forget the reports that have not come yet."""

@@ -25,6 +25,7 @@ CONNECTIONS_MAX: Final = 256
 ANSWER_BYTES_MAX: Final = 64 * 1024
 _MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/=+-]{0,63}")
 _NUMBER_TAIL: Final = 7
+_WHSEC: Final = "whsec_"
 
 Reason = Literal[
     "timeout",
@@ -155,7 +156,17 @@ def sign(secret: bytes, *, message_id: str, timestamp: int, body: bytes) -> str:
 
 def spell_secret(secret: bytes) -> str:
     """The secret as Standard Webhooks libraries take it: `whsec_` and base64."""
-    return "whsec_" + base64.b64encode(secret).decode()
+    return _WHSEC + base64.b64encode(secret).decode()
+
+
+def read_secret(text: str) -> bytes:
+    """The bytes of a secret: what `whsec_` introduces is base64, anything else is itself. Raises ValueError."""
+    if not text.startswith(_WHSEC):
+        return text.encode()
+    try:
+        return base64.b64decode(text.removeprefix(_WHSEC), validate=True)
+    except ValueError:
+        raise ValueError("What follows whsec_ must be base64.") from None
 
 
 def checked_url(url: str) -> str:
