@@ -99,6 +99,8 @@ class _Gathered:
                 self.credits -= self.prices.get(event.send, 0)
             case DeliveryReported():
                 send, provider, outcome, reason = event.send, event.provider, event.outcome, event.reason
+                if event.outcome == "undelivered":
+                    self.credits -= self.prices.get(event.send, 0)
             case AttemptFailed():
                 self.attempts_left = attempts_left = event.attempts_left
             case Verified():

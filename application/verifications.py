@@ -327,7 +327,7 @@ class RecordFailed:
             reason=self.reason,
             provider=self.provider,
         )
-        refunded = accounts.refund(draft.account, handoff, reason=self.reason, now=draft.now)
+        refunded = accounts.refund(handoff, reason=self.reason, now=draft.now)
         events: list[tuple[str, Event]] = [(self.stream, failed)]
         if refunded is not None:
             events.append((ACCOUNT_STREAM, refunded))
@@ -339,7 +339,7 @@ class RecordFailed:
 
 @dataclass(frozen=True, slots=True)
 class RecordDelivery:
-    """What a provider reported of a message afterwards."""
+    """What a provider reported of a message afterwards: once, and an undelivered message is paid back with it."""
 
     log: str
     stream: str
@@ -351,7 +351,10 @@ class RecordDelivery:
     idempotency: str = ""
 
     def decide(self, draft: Draft) -> Decision[None]:
-        event = DeliveryReported(
+        message = verifications.reportable(
+            draft.verification(self.stream), verification_id=self.verification_id, send=self.send
+        )
+        reported = DeliveryReported(
             at=draft.now,
             verification_id=self.verification_id,
             send=self.send,
@@ -359,7 +362,11 @@ class RecordDelivery:
             provider=self.provider,
             reason=self.reason,
         )
-        return Decision(None, ((self.stream, event),))
+        events: list[tuple[str, Event]] = [(self.stream, reported)]
+        refunded = None if self.delivered else accounts.refund(message, reason="undelivered", now=draft.now)
+        if refunded is not None:
+            events.append((ACCOUNT_STREAM, refunded))
+        return Decision(None, tuple(events))
 
     def replay(self, event: Event) -> Any:
         raise AssertionError("never carries an Idempotency-Key")

@@ -109,7 +109,7 @@ def debit(account: Account, *, verification_id: str, send: int, now: datetime) -
     )
 
 
-def refund(account: Account, handoff: Handoff, *, reason: str, now: datetime) -> CreditRefunded | None:
+def refund(handoff: Handoff, *, reason: str, now: datetime) -> CreditRefunded | None:
     """Give back what a message cost that no provider took. The open handoff is what makes it once."""
     if handoff.price_credits == 0:
         return None

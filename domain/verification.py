@@ -43,6 +43,8 @@ from domain.refusals import VerificationCancelled as Cancelled
 TOKENS_KEPT_MAX: Final = 32
 """Tokens remembered per number; only unexpired ones matter, and earning one takes a message."""
 FAILURES_KEPT_MAX: Final = 20
+SENT_KEPT_MAX: Final = 16
+"""Messages that a delivery report may still be about; an older one is settled as it is."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +91,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     current: Attempt | None = None
     failures: tuple[datetime, ...] = ()
     handoffs: tuple[Handoff, ...] = ()
+    sent: tuple[Handoff, ...] = ()
     tokens: tuple[Token, ...] = ()
 
 
@@ -260,6 +263,14 @@ def handoff(verification: Verification, *, verification_id: str, send: int) -> H
     raise StateConflict
 
 
+def reportable(verification: Verification, *, verification_id: str, send: int) -> Handoff:
+    """The sent message that a delivery report is about; raises StateConflict when it was reported or never sent."""
+    for message in verification.sent:
+        if message.verification_id == verification_id and message.send == send:
+            return message
+    raise StateConflict
+
+
 def _refuse_when_locked(verification: Verification, *, policy: Policy, now: datetime) -> None:
     window = timedelta(seconds=policy.failures_window_seconds)
     recent = [at for at in verification.failures if at > now - window]
@@ -286,7 +297,12 @@ def evolve(verification: Verification, event: Event) -> Verification:
                 ),
             )
         case CodeSent():
-            return replace(verification, handoffs=_without(verification.handoffs, event))
+            taken = tuple(h for h in verification.handoffs if _is_about(h, event))
+            return replace(
+                verification,
+                handoffs=_without(verification.handoffs, event),
+                sent=(*verification.sent, *taken)[-SENT_KEPT_MAX:],
+            )
         case SendFailed():
             # Nothing reached the phone, so nothing keeps the user from asking again at once.
             if current is not None and current.id == event.verification_id and current.sends == event.send:
@@ -314,7 +330,7 @@ def evolve(verification: Verification, event: Event) -> Verification:
                 current = replace(current, outcome="cancelled")
             return replace(verification, current=current)
         case DeliveryReported():
-            return verification
+            return replace(verification, sent=_without(verification.sent, event))
         case _:
             return verification
 
@@ -335,5 +351,11 @@ def _requested(current: Attempt | None, event: CodeRequested) -> Attempt:
     )
 
 
-def _without(handoffs: tuple[Handoff, ...], event: CodeSent | SendFailed) -> tuple[Handoff, ...]:
-    return tuple(h for h in handoffs if h.verification_id != event.verification_id or h.send != event.send)
+def _is_about(handoff: Handoff, event: CodeSent | SendFailed | DeliveryReported) -> bool:
+    return handoff.verification_id == event.verification_id and handoff.send == event.send
+
+
+def _without(
+    handoffs: tuple[Handoff, ...], event: CodeSent | SendFailed | DeliveryReported
+) -> tuple[Handoff, ...]:
+    return tuple(handoff for handoff in handoffs if not _is_about(handoff, event))

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
+
+from interfaces.sms.webhook_address import checked_url, read_secret
 
 SECRET_LENGTH_MIN: Final = 32
 WORKERS_MAX: Final = 64
@@ -81,6 +82,10 @@ def _secret(text: str) -> bytes | None:
     return text.encode()
 
 
+def _webhook_secret(text: str) -> bytes | None:
+    return None if _secret(text) is None else read_secret(text)
+
+
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
@@ -91,10 +96,9 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 def _providers(text: str) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     for name in names:
-        url = urlsplit(name.removeprefix("webhook:"))
-        if name != "inbox" and not (
-            name.startswith("webhook:") and url.scheme in ("http", "https") and url.hostname and not url.fragment
-        ):
+        if name.startswith("webhook:"):
+            checked_url(name.removeprefix("webhook:"))
+        elif name != "inbox":
             raise ValueError("must be inbox or webhook:<http or https URL>")
     if len(names) != 1:
         raise ValueError("must name one provider: inbox or webhook:<url>")
@@ -141,8 +145,8 @@ SETTINGS: Final = (
         "DONEOTP_WEBHOOK_SECRET",
         "webhook_secret",
         "",
-        "signs messages to a webhook provider; derived from the secret key when unset",
-        _secret,
+        "signs messages to a webhook provider, may begin with whsec_; derived from the secret key when unset",
+        _webhook_secret,
         is_secret=True,
     ),
     Setting(

@@ -4,12 +4,15 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.handlers import HTTPRouteHandler
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from domain.refusals import InvalidRequest, ServiceUnavailable
+from interfaces.http.addresses import parse
 from interfaces.http.desk import Desk
 from interfaces.http.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
 from interfaces.http.metrics import Metrics
@@ -76,9 +79,9 @@ def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
     if inbox is None:
         return ()
 
-    @get("/inbox/latest", include_in_schema=False)
+    @get("/inbox/latest", include_in_schema=False, guards=[_only_by_address])
     async def latest(request: Request[Any, Any, Any]) -> Response[bytes]:
-        to = request.query_params.get("to")
+        to = (request.query_params.get("to") or "").replace(" ", "+")  # a plus that nobody encoded arrives as a space
         if not to:
             raise InvalidRequest("to must be the phone number, percent-encoded: %2B14155552671.")
         entry = await inbox.latest(to, wait_seconds(request.query_params.get("wait")))
@@ -86,7 +89,7 @@ def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
             raise HttpRefusal("not_found", "No message for this number.")
         return _json(msgspec.json.encode(entry))
 
-    @get("/inbox/messages", include_in_schema=False)
+    @get("/inbox/messages", include_in_schema=False, guards=[_only_by_address])
     async def messages(request: Request[Any, Any, Any]) -> Response[bytes]:
         limit = request.query_params.get("limit", str(_INBOX_LIMIT_MAX))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:5]) <= _INBOX_LIMIT_MAX):
@@ -107,6 +110,15 @@ def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
         return asset("inbox/inbox.css", "text/css; charset=utf-8")
 
     return (latest, messages, inbox_page, inbox_script, inbox_style)
+
+
+def _only_by_address(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Codes are for whoever reached this machine by its address or a local name: a page of some other name, resolved to
+    this machine by DNS rebinding, must not read them out of a developer's browser.
+    """
+    host = (urlsplit(f"//{connection.headers.get('host', '')}").hostname or "").rstrip(".")
+    if "." in host and parse(host) is None and not host.endswith(".localhost"):
+        raise HttpRefusal("origin_not_allowed", "Open the inbox by the machine's address or a local name.")
 
 
 def page(title: str, body: str) -> Response[bytes]:

@@ -10,12 +10,12 @@ import hmac
 import re
 import time
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
 from application.ports import Accepted, Message, ProviderFailed
+from interfaces.sms.webhook_address import WHSEC, checked_url
 
 TRY_SECONDS_MAX: Final = 5.0
 TRIES_MAX: Final = 2
@@ -25,7 +25,6 @@ CONNECTIONS_MAX: Final = 256
 ANSWER_BYTES_MAX: Final = 64 * 1024
 _MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/=+-]{0,63}")
 _NUMBER_TAIL: Final = 7
-_WHSEC: Final = "whsec_"
 
 Reason = Literal[
     "timeout",
@@ -156,32 +155,7 @@ def sign(secret: bytes, *, message_id: str, timestamp: int, body: bytes) -> str:
 
 def spell_secret(secret: bytes) -> str:
     """The secret as Standard Webhooks libraries take it: `whsec_` and base64."""
-    return _WHSEC + base64.b64encode(secret).decode()
-
-
-def read_secret(text: str) -> bytes:
-    """The bytes of a secret: what `whsec_` introduces is base64, anything else is itself. Raises ValueError."""
-    if not text.startswith(_WHSEC):
-        return text.encode()
-    try:
-        return base64.b64decode(text.removeprefix(_WHSEC), validate=True)
-    except ValueError:
-        raise ValueError("What follows whsec_ must be base64.") from None
-
-
-def checked_url(url: str) -> str:
-    """`url` when it can be posted to; raises ValueError, which does not repeat it: it may hold a password."""
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid or not url.isascii() or not url.isprintable() or " " in url or "#" in url:
-        raise ValueError(
-            "The address of a webhook must be http:// or https:// with a host, in ASCII and without a fragment, "
-            "such as webhook:https://sms.example.com/messages"
-        )
-    return url
+    return WHSEC + base64.b64encode(secret).decode()
 
 
 async def _name(response: aiohttp.ClientResponse, message: Message) -> str:

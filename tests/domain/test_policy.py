@@ -1,0 +1,45 @@
+"""Limits that an account may tune, and how far."""
+
+import pytest
+
+from domain.policy import BOUNDS, RATE_CARD, Policy, cooldown_seconds
+
+
+def test_a_new_account_has_these_limits():
+    assert Policy() == Policy(
+        code_digits=6,
+        code_lifetime_seconds=300,
+        sends_per_verification_max=4,
+        attempts_per_verification_max=5,
+        failures_per_number_max=20,
+        failures_window_seconds=86_400,
+        token_lifetime_seconds=600,
+        price_credits=1,
+    )
+    assert RATE_CARD == "flat-1"
+
+
+def test_these_settings_have_these_bounds():
+    assert BOUNDS == {
+        "code_digits": (4, 10),
+        "code_lifetime_seconds": (60, 1_800),
+        "sends_per_verification_max": (1, 4),
+        "attempts_per_verification_max": (1, 5),
+        "failures_per_number_max": (1, 20),
+        "token_lifetime_seconds": (60, 3_600),
+    }
+
+
+def test_every_setting_is_of_the_policy_and_its_default_within_bounds():
+    assert {name: low <= getattr(Policy(), name) <= high for name, (low, high) in BOUNDS.items()} == dict.fromkeys(
+        BOUNDS, True
+    )
+
+
+@pytest.mark.parametrize("name", ["sends_per_verification_max", "attempts_per_verification_max", "failures_per_number_max"])
+def test_what_protects_a_number_can_be_tightened_and_never_loosened(name):
+    assert BOUNDS[name][1] == getattr(Policy(), name)
+
+
+def test_messages_go_out_30_60_and_120_seconds_apart():
+    assert [cooldown_seconds(send) for send in (1, 2, 3, 4, 5)] == [30, 60, 120, 120, 120]
