@@ -19,6 +19,7 @@ from domain import code as codes
 STREAM_LENGTH: Final = 22
 """Characters of a stream name: 128 bits of a keyed hash, in base64url (RFC 4648 section 5)."""
 NONCE_BYTES: Final = 9
+STREAMS_KEPT_MAX: Final = 16_384
 _NONCE_LENGTH: Final = 12
 _LETTERS: Final = re.compile(r"[A-Za-z0-9_-]*")
 _VERIFICATION_PREFIX: Final = "ver_"
@@ -32,10 +33,12 @@ class Keyring:
         self._codes = self._derive("code")
         self._requests = self._derive("idempotency")
         self.token_key = Ed25519PrivateKey.from_private_bytes(self._derive("token"))
+        self.stream_of = lru_cache(maxsize=STREAMS_KEPT_MAX)(self._stream_of)
+        """`stream_of(log, e164)`: the stream of a number in a log."""
         self._index_key = lru_cache(maxsize=10_000)(lambda log: self._derive(f"index/{log}"))
 
-    def stream_of(self, log: str, e164: str) -> str:
-        """The stream of a number in a log: HMAC-SHA-256 under that log's index key, 128 bits."""
+    def _stream_of(self, log: str, e164: str) -> str:
+        """HMAC-SHA-256 under that log's index key, 128 bits."""
         return _text(hmac.digest(self._index_key(log), e164.encode(), "sha256"))
 
     def code(self, *, log: str, e164: str, verification_id: str, seed: str, digits: int) -> str:

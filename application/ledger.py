@@ -67,6 +67,8 @@ class Ledger(Application[str]):
         self._monotonic = monotonic
         self._logs: OrderedDict[str, CachedLog] = OrderedDict()
         self._streams: OrderedDict[tuple[str, str], Folded[Verification]] = OrderedDict()
+        self.seen: set[bytes] = set()
+        """Ids of the events that catching up has met, for a writer that looks for its own; it empties this."""
         super().__init__()
 
     # What eventsourcing would build from the environment is given instead: the environment configures nothing here.
@@ -155,6 +157,7 @@ class Ledger(Application[str]):
             for record in rows:
                 self._fold(cached, record, decode(record.topic, record.state))
             news.extend(rows)
+            self.seen.update(record.event_id for record in rows)
             if len(rows) < CATCH_UP_ROWS:
                 cached.confirmed_at = now
                 return news

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -56,6 +57,13 @@ class LogRecorder(ApplicationRecorder):
 
         Records of one log are adjacent and ascending. Returns the logs whose head was elsewhere: nothing of theirs
         was stored. Raises PersistenceError with the outcome unknown.
+        """
+
+    @abstractmethod
+    def holding(self, logs: Sequence[str]) -> AbstractContextManager[None]:
+        """Keep other writers off `logs` for as long as the context lasts; what is appended in it is stored at its end.
+
+        Raises PersistenceError, with the outcome of an append in it unknown.
         """
 
     @abstractmethod

@@ -6,10 +6,11 @@ looking for our own event ids; a command is decided again only when they are not
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from domain.verification import Verification
 
 QUEUE_MAX: Final = 10_000
 BATCH_MAX: Final = 512
+TRIES_BEFORE_TURN: Final = 2
 TRIES_MAX: Final = 50
 """Times a command is decided before it is given up as overloaded; each loss means that another writer won."""
 UNKNOWN_SECONDS_MAX: Final = 8.0
@@ -251,6 +253,7 @@ class Writer:
         """Decide, store and answer a batch. Never raises."""
         self.batches += 1
         touched: dict[str, set[str]] = {}
+        self._ledger.seen.clear()
         waiting = list(batch)
         failures = 0
         until = self._ledger.now() + UNKNOWN_SECONDS_MAX
@@ -276,6 +279,39 @@ class Writer:
     def _try(self, tickets: list[Ticket], touched: dict[str, set[str]]) -> list[Ticket]:
         """One attempt at all of `tickets`; returns those to decide again, because another writer moved their log."""
         ledger = self._ledger
+        logs = sorted({ticket.command.log for ticket in tickets})
+        moved: set[str] = set()
+        with self._turn(logs, tries=max(ticket.tries for ticket in tickets)):
+            drafts = self._draft(tickets)
+            writing = {log: drafts[log] for log in logs if drafts[log].records}
+            if writing:
+                moved = ledger.logs_recorder.append([r for draft in writing.values() for r in draft.records])
+        if writing:
+            self.last_contact_at = ledger.now()
+        for log, draft in writing.items():
+            if log not in moved:
+                ledger.appended(log, records=draft.records, account=draft.folded, streams=draft.streams)
+                touched.setdefault(log, set()).update(draft.streams)
+        if not moved:
+            return []
+        self.conflicts += len(moved)
+        for log in moved:
+            self._settle(log, [ticket for ticket in tickets if ticket.command.log == log])
+        return self._undecided([ticket for ticket in tickets if ticket.command.log in moved], None)
+
+    @contextlib.contextmanager
+    def _turn(self, logs: Sequence[str], *, tries: int) -> Iterator[None]:
+        """Usually nothing: whoever comes first wins. A writer that has lost a few times takes its turn, and others wait."""
+        if tries < TRIES_BEFORE_TURN:
+            yield
+            return
+        with self._ledger.logs_recorder.holding(logs):
+            self._ledger.confirm(logs)
+            yield
+
+    def _draft(self, tickets: Sequence[Ticket]) -> dict[str, Draft]:
+        """Decide every ticket against what is stored and what those before it decided."""
+        ledger = self._ledger
         ledger.prepare([(ticket.command.log, ticket.command.stream) for ticket in tickets])
         reading = {ticket.command.log for ticket in tickets if getattr(ticket.command, "confirms", False)}
         if reading:
@@ -289,24 +325,14 @@ class Writer:
             if draft is None:
                 draft = drafts[log] = Draft(ledger, log, now=now)
             begin = len(draft.records)
+            if ticket.tried:
+                ticket.outcome = self._recognise(ticket)
+                if ticket.outcome is not _UNDECIDED:
+                    continue
             ticket.outcome = self._decide(ticket, draft, earlier)
             if len(draft.records) > begin:
                 ticket.tried.append((draft.records[begin].event_id, ticket.outcome))
-        writing = {log: draft for log, draft in sorted(drafts.items()) if draft.records}
-        moved: set[str] = set()
-        if writing:
-            moved = ledger.logs_recorder.append([record for draft in writing.values() for record in draft.records])
-            self.last_contact_at = ledger.now()
-        for log, draft in writing.items():
-            if log not in moved:
-                ledger.appended(log, records=draft.records, account=draft.folded, streams=draft.streams)
-                touched.setdefault(log, set()).update(draft.streams)
-        if not moved:
-            return []
-        self.conflicts += len(moved)
-        for log in moved:
-            self._settle(log, [ticket for ticket in tickets if ticket.command.log == log])
-        return self._undecided([ticket for ticket in tickets if ticket.command.log in moved], None)
+        return drafts
 
     def _decide(self, ticket: Ticket, draft: Draft, earlier: dict[tuple[str, str], Event]) -> Any:
         command = ticket.command
@@ -343,12 +369,14 @@ class Writer:
 
     def _settle(self, log: str, tickets: Sequence[Ticket]) -> None:
         """Read what was appended to a log, and recognise what an earlier, seemingly failed append of ours stored."""
-        stored = {record.event_id for record in self._ledger.catch_up(log)}
+        self._ledger.catch_up(log)
         for ticket in tickets:
-            ticket.outcome = _UNDECIDED
-            for event_id, outcome in ticket.tried:
-                if event_id in stored:
-                    ticket.outcome = outcome
+            ticket.outcome = self._recognise(ticket)
+
+    def _recognise(self, ticket: Ticket) -> Any:
+        """The outcome of an earlier try whose events are in the log after all, wherever catching up met them."""
+        seen = self._ledger.seen
+        return next((outcome for event_id, outcome in ticket.tried if event_id in seen), _UNDECIDED)
 
     def _undecided(self, tickets: Sequence[Ticket], poison: Exception | None) -> list[Ticket]:
         """Those of `tickets` to decide again; `poison` is what ends those that nothing else can."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final, Literal
 
@@ -26,6 +27,7 @@ from interfaces.sms.inbox import InboxStore
 FRESH_SECONDS: Final = 0.6
 """How old a view of an account may be when it lets a key in: a revoked key is refused within a second everywhere."""
 _IDEMPOTENCY_KEY_MAX: Final = 255
+_KEYS_READ_MAX: Final = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +81,17 @@ async def identify(desk: Desk, scope: Any, *, public_allowed: bool) -> Identity:
             origin = value
     if not authorization:
         raise HttpRefusal("missing_api_key")
-    scheme, _, text = authorization.decode("latin-1").partition(" ")
-    named = keys.read(text.strip()) if scheme.lower() == "bearer" else None
+    named = _read(authorization)
     if named is None:
         raise HttpRefusal("invalid_api_key")
-    kind, account_id = named
+    kind, account_id, key_hash = named
     account = desk.ledger.account(account_id, fresh_seconds=FRESH_SECONDS)
     if account is None:
         try:
             account = await desk.writer.ask(ReadAccount(account_id))
         except StateConflict:
             raise HttpRefusal("invalid_api_key") from None
-    key = account.keys.get(keys.key_hash(text.strip()))
+    key = account.keys.get(key_hash)
     if key is None or key.kind != kind:
         raise HttpRefusal("invalid_api_key")
     if key.revoked_at is not None:
@@ -108,6 +109,15 @@ async def identify(desk: Desk, scope: Any, *, public_allowed: bool) -> Identity:
         if key.origins and origin.decode("latin-1") not in key.origins:
             raise HttpRefusal("origin_not_allowed")
     return identity
+
+
+@lru_cache(maxsize=_KEYS_READ_MAX)
+def _read(authorization: bytes) -> tuple[KeyKind, str, str] | None:
+    """Kind, account and hash of the key in an Authorization header, as spelled; whether it counts is not known yet."""
+    scheme, _, text = authorization.decode("latin-1").partition(" ")
+    key = text.strip()
+    named = keys.read(key) if scheme.lower() == "bearer" else None
+    return None if named is None else (*named, keys.key_hash(key))
 
 
 def idempotency(desk: Desk, scope: Any, identity: Identity, *, raw: bytes) -> str:

@@ -4,11 +4,12 @@ The head row of a log decides who wrote position n. There is no table lock, and 
 outcome is unknown, and only the writer, which knows its own event ids, may find it out.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from eventsourcing.persistence import ProgrammingError, RecordConflictError, StoredEvent
+from eventsourcing.persistence import PersistenceError, ProgrammingError, RecordConflictError, StoredEvent
 
 from application.ports import LogRecorder, Record, Snapshot
 from interfaces.postgres.arrays import BigintArray, ByteaArray, IntegerArray, TextArray, UuidArray
@@ -16,6 +17,7 @@ from interfaces.postgres.connection import Line, Lines
 
 _APPEND: Final = b"SELECT doneotp.append(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)"
 _COLUMNS: Final = b"log, position, stream, version, event_id, topic, body, coalesce(idempotency, '')"
+_HOLD: Final = b"SELECT 1 FROM doneotp.heads WHERE log = ANY (%b) ORDER BY log FOR UPDATE"
 _HEADS: Final = b"SELECT log, position FROM doneotp.heads WHERE log = ANY (%b)"
 _LOG: Final = b"SELECT " + _COLUMNS + b" FROM doneotp.events WHERE log = %b AND position > %b ORDER BY position LIMIT %b"
 _STREAMS: Final = b"""
@@ -83,6 +85,18 @@ class PostgresLogRecorder(LogRecorder):
             ),
         )
         return set(moved)
+
+    @contextlib.contextmanager
+    def holding(self, logs: Sequence[str]) -> Iterator[None]:
+        self._writing.execute(b"BEGIN")
+        try:
+            self._writing.execute(_HOLD, (list(logs),))
+            yield
+            self._writing.execute(b"COMMIT")
+        except BaseException:
+            with contextlib.suppress(PersistenceError):
+                self._writing.execute(b"ROLLBACK")
+            raise
 
     def heads(self, logs: Sequence[str]) -> dict[str, int]:
         return dict(self._reading.execute(_HEADS, (list(logs),)))

@@ -3,9 +3,10 @@
 What a test arranges happens once, at the named point, and then all is well again.
 """
 
+import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
@@ -88,6 +89,11 @@ class MemoryLogRecorder(LogRecorder):
         self._logs[log] = self._streams[(log, "")] = records
 
     # LogRecorder.
+
+    @contextlib.contextmanager
+    def holding(self, logs: Sequence[str]) -> Iterator[None]:
+        """Nobody else writes here but through the hooks of this double."""
+        yield
 
     def append(self, records: Sequence[Record]) -> set[str]:
         self._arriving = list(records)
