@@ -199,9 +199,7 @@ class Administration:
 
     def suspend(self, account_id: str, *, reason: str, by: str) -> bool:
         """Stop an account; False when it was stopped."""
-        return self._changed(
-            account_id, lambda account, now: accounts.suspend(account, reason=reason, by=by, now=now)
-        )
+        return self._changed(account_id, lambda account, now: accounts.suspend(account, reason=reason, by=by, now=now))
 
     def resume(self, account_id: str, *, by: str) -> bool:
         """Let an account go on; False when it was going."""

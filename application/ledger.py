@@ -305,9 +305,7 @@ def _is_due(folded: Folded[Account] | Folded[Verification]) -> bool:
     return folded.version - folded.snapshot_version >= SNAPSHOT_EVERY_EVENTS
 
 
-def _snapshot(
-    cached: CachedLog, stream: str, folded: Folded[Account] | Folded[Verification], topic: str
-) -> Snapshot:
+def _snapshot(cached: CachedLog, stream: str, folded: Folded[Account] | Folded[Verification], topic: str) -> Snapshot:
     folded.snapshot_version = folded.version
     return Snapshot(cached.log, stream, folded.version, cached.position, topic, msgspec.json.encode(folded.state))
 
@@ -318,4 +316,3 @@ def _event_id(position: int, random: bytes) -> bytes:
     raw[6] = 0x80 | (raw[6] & 0x0F)
     raw[8] = 0x80 | (raw[8] & 0x3F)
     return bytes(raw)
-

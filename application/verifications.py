@@ -124,9 +124,7 @@ class SendCode:
             policy=self.policy,
             now=now,
         )
-        debited = accounts.debit(
-            draft.account, verification_id=requested.verification_id, send=requested.send, now=now
-        )
+        debited = accounts.debit(draft.account, verification_id=requested.verification_id, send=requested.send, now=now)
         events: list[tuple[str, Event]] = [(stream, requested)]
         if debited is not None:
             events.append((ACCOUNT_STREAM, debited))

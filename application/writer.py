@@ -83,9 +83,7 @@ class Draft:
         if stream:
             before = self._stream(stream)
             version = before.version + 1
-            self.streams[stream] = Folded(
-                verifications.evolve(before.state, event), version, before.snapshot_version
-            )
+            self.streams[stream] = Folded(verifications.evolve(before.state, event), version, before.snapshot_version)
         else:
             version = self.folded.version + 1
             self.folded = Folded(accounts.evolve(self.folded.state, event), version, self.folded.snapshot_version)

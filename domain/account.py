@@ -80,7 +80,7 @@ def open_account(
     """Begin a log; raises StateConflict when it has begun, InvalidRequest on a bad name."""
     if account.opened_at is not None:
         raise StateConflict
-    if not 1 <= len(name) <= 120 or not name.isprintable():  # noqa: PLR2004
+    if not 1 <= len(name) <= 120 or not name.isprintable():
         raise InvalidRequest("name must be 1 to 120 printable characters.")
     return AccountOpened(at=now, account_id=account_id, name=name, mode=mode, by=by)
 
@@ -92,7 +92,7 @@ def add_credit(
     require_open(account)
     if not 1 <= credits <= CREDITS_MAX or account.added + credits > CREDITS_MAX:
         raise InvalidRequest(f"credits must be 1 to {CREDITS_MAX}, also in total.")
-    if not 1 <= len(reference) <= 120 or not reference.isprintable():  # noqa: PLR2004
+    if not 1 <= len(reference) <= 120 or not reference.isprintable():
         raise InvalidRequest("reference must be 1 to 120 printable characters.")
     return CreditAdded(at=now, credits=credits, reference=reference, by=by, idempotency=idempotency)
 
@@ -122,7 +122,7 @@ def refund(handoff: Handoff, *, reason: str, now: datetime) -> CreditRefunded | 
     )
 
 
-def issue_key(  # noqa: PLR0913 - each is a field of the key
+def issue_key(
     account: Account,
     *,
     key_id: str,
@@ -138,7 +138,7 @@ def issue_key(  # noqa: PLR0913 - each is a field of the key
     active = sum(key.revoked_at is None for key in account.keys.values())
     if active >= KEYS_MAX or len(account.keys) >= KEYS_EVER_MAX:
         raise InvalidRequest(f"An account has at most {KEYS_MAX} active keys, and {KEYS_EVER_MAX} over its life.")
-    if len(name) > 120 or not (name.isprintable()):  # noqa: PLR2004
+    if len(name) > 120 or not (name.isprintable()):
         raise InvalidRequest("name must be at most 120 printable characters.")
     return KeyIssued(at=now, issued_key_id=key_id, kind=kind, hash=key_hash, name=name, origins=origins, by=by)
 
@@ -167,7 +167,7 @@ def change_policy(account: Account, *, changes: dict[str, int], by: str, now: da
 def suspend(account: Account, *, reason: str, by: str, now: datetime) -> AccountSuspended | None:
     """Stop the account; None when it is stopped already. Raises InvalidRequest without a reason."""
     require_open(account)
-    if not 1 <= len(reason) <= 240 or not reason.isprintable():  # noqa: PLR2004
+    if not 1 <= len(reason) <= 240 or not reason.isprintable():
         raise InvalidRequest("reason must be 1 to 240 printable characters.")
     return None if account.suspended else AccountSuspended(at=now, reason=reason, by=by)
 

@@ -24,11 +24,11 @@ class Encoded(msgspec.Struct, frozen=True):
 def measure(text: str) -> Encoded:
     """Encoding and segments of `text`. A character of two units is never split between segments."""
     if _IS_BASIC.fullmatch(text):  # by far the most
-        return Encoded("GSM-7", len(text), 1 if len(text) <= 160 else -(-len(text) // 153))  # noqa: PLR2004
+        return Encoded("GSM-7", len(text), 1 if len(text) <= 160 else -(-len(text) // 153))
     if all(character in _BASIC or character in _EXTENDED for character in text):
         widths = [2 if character in _EXTENDED else 1 for character in text]
         return Encoded("GSM-7", sum(widths), _segments(widths, single=160, part=153))
-    widths = [2 if ord(character) > 0xFFFF else 1 for character in text]  # noqa: PLR2004
+    widths = [2 if ord(character) > 0xFFFF else 1 for character in text]
     return Encoded("UCS-2", sum(widths), _segments(widths, single=70, part=67))
 
 

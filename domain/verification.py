@@ -161,7 +161,7 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
     )
 
 
-def check(  # noqa: PLR0913 - each is an input of the rule
+def check(
     verification: Verification,
     *,
     verification_id: str | None,
@@ -355,7 +355,5 @@ def _is_about(handoff: Handoff, event: CodeSent | SendFailed | DeliveryReported)
     return handoff.verification_id == event.verification_id and handoff.send == event.send
 
 
-def _without(
-    handoffs: tuple[Handoff, ...], event: CodeSent | SendFailed | DeliveryReported
-) -> tuple[Handoff, ...]:
+def _without(handoffs: tuple[Handoff, ...], event: CodeSent | SendFailed | DeliveryReported) -> tuple[Handoff, ...]:
     return tuple(handoff for handoff in handoffs if not _is_about(handoff, event))

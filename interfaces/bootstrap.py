@@ -143,5 +143,3 @@ def _failure(part: str) -> Callable[[BaseException], None]:
 
 def _request_failure(error: BaseException, request_id: str) -> None:
     logs.failure("request", error, request_id=request_id)
-
-

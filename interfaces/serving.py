@@ -90,7 +90,7 @@ async def serve(
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has a flag, not an event
             await asyncio.sleep(0.01)
         _calm_collector()
         ready()
@@ -111,9 +111,7 @@ async def serve_alone(
     """Serve in this process."""
     inbox = Inbox() if settings.env == "development" else None
     stop = stop_on_signals()
-    await serve(
-        books, settings, listener, inbox=inbox, process=process_name(), ready=ready, stop=stop, extra=extra
-    )
+    await serve(books, settings, listener, inbox=inbox, process=process_name(), ready=ready, stop=stop, extra=extra)
 
 
 async def serve_with_workers(
@@ -200,4 +198,3 @@ def stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
-

@@ -69,7 +69,7 @@ def _optional_path(text: str) -> Path | None:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65_535):  # noqa: PLR2004
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65_535):
         raise ValueError("must be 0 to 65535; 0 picks a free port")
     return int(text)
 
@@ -126,11 +126,18 @@ def _database(text: str) -> str | None:
 SETTINGS: Final = (
     Setting("DONEOTP_HOME", "home", "", "data directory: embedded Postgres, secrets, logs", _path),
     Setting(
-        "DONEOTP_DATABASE_URL", "database_url", "", "any Postgres 15 or later; embedded when unset", _database, is_secret=True
+        "DONEOTP_DATABASE_URL",
+        "database_url",
+        "",
+        "any Postgres 15 or later; embedded when unset",
+        _database,
+        is_secret=True,
     ),
     Setting("DONEOTP_HOST", "host", "127.0.0.1", "address to listen on", _text),
     Setting("DONEOTP_PORT", "port", "8000", "port to listen on; 0 picks a free one", _port),
-    Setting("DONEOTP_READY_FILE", "ready_file", "", "serve writes a JSON document here once it answers", _optional_path),
+    Setting(
+        "DONEOTP_READY_FILE", "ready_file", "", "serve writes a JSON document here once it answers", _optional_path
+    ),
     Setting(
         "DONEOTP_SECRET_KEY",
         "secret_key",
@@ -150,7 +157,11 @@ SETTINGS: Final = (
         is_secret=True,
     ),
     Setting(
-        "DONEOTP_ENV", "env", "development", "production has no inbox and refuses it as provider for live keys", _environment
+        "DONEOTP_ENV",
+        "env",
+        "development",
+        "production has no inbox and refuses it as provider for live keys",
+        _environment,
     ),
     Setting("DONEOTP_LOG_LEVEL", "log_level", "info", "least severe lines to log: debug, info, warning, error", _level),
 )

@@ -3,7 +3,6 @@
 import contextlib
 import getpass
 from collections.abc import Iterator
-
 from concurrent.futures import TimeoutError as LedgerTimeout
 
 from domain.refusals import Refusal

@@ -25,7 +25,7 @@ def set_(arguments: argparse.Namespace) -> int:
     """Change rules; an event says who did."""
     changes: dict[str, int] = {}
     for name, value in arguments.changes:
-        if not (value.isascii() and value.isdigit() and len(value) <= 18):  # noqa: PLR2004
+        if not (value.isascii() and value.isdigit() and len(value) <= 18):
             raise Refused("invalid_request", f"{name} must be a whole number.")
         changes[name] = int(value)
     with open_books() as books:

@@ -39,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     except settings.SettingsError as error:
         raise Refused("settings_invalid", "\n".join(error.problems), "Run ./doneotp config.") from None
     except AlreadyServing as error:
-        raise Refused("already_serving", f"{error}.", "Stop it, or set another DONEOTP_HOME and DONEOTP_PORT.") from None
+        raise Refused(
+            "already_serving", f"{error}.", "Stop it, or set another DONEOTP_HOME and DONEOTP_PORT."
+        ) from None
     except (SecretUnusable, EmbeddedUnavailable, DatabaseUnavailable, MigrationRefused) as error:
         raise Refused("cannot_start", str(error)) from None
     except serving.WorkerFailed as error:
@@ -64,7 +66,11 @@ def _serve(
         def ready() -> None:
             if configured.ready_file is not None:
                 _write_ready_file(configured.ready_file, document)
-            emit(arguments, document, _banner(document, shows_keys=is_development or first.is_new))
+            emit(
+                arguments,
+                document,
+                _banner(document, shows_keys=is_development or first.is_new, has_inbox=is_development),
+            )
             logs.log.info("serving", pid=os.getpid())
 
         if arguments.workers == 1:
@@ -72,9 +78,7 @@ def _serve(
             uvloop.run(serving.serve_alone(books, configured, listener, ready=ready, extra=extra))
     if arguments.workers > 1:
         words = ["--noop"] if arguments.noop else []
-        uvloop.run(
-            serving.serve_with_workers(configured, listener, count=arguments.workers, ready=ready, extra=words)
-        )
+        uvloop.run(serving.serve_with_workers(configured, listener, count=arguments.workers, ready=ready, extra=words))
 
 
 def _refuse_forgetful(conninfo: str) -> None:
@@ -121,33 +125,30 @@ def _write_ready_file(path: Path, document: dict[str, Any]) -> None:
     aside.rename(path)
 
 
-def _banner(document: dict[str, Any], *, shows_keys: bool) -> str:
+def _banner(document: dict[str, Any], *, shows_keys: bool, has_inbox: bool) -> str:
     base = document["base_url"]
-    lines = [
-        "DoneOTP is running.",
-        "",
-        f"  API        {base}",
-        f"  Reference  {document['docs_url']}",
-        f"  Inbox      {document['inbox_url']}",
-    ]
-    if not shows_keys:
-        return "\n".join(lines)
-    key = document["sk_live"]
+    lines = ["DoneOTP is running.", "", f"  API        {base}", f"  Reference  {document['docs_url']}"]
+    if has_inbox:
+        lines.append(f"  Inbox      {document['inbox_url']}")
+    if shows_keys:
+        kinds = ("sk_live", "pk_live", "sk_test", "pk_test")
+        lines += ["", f"  account    {document['account_id']}", *(f"  {kind}    {document[kind]}" for kind in kinds)]
+    if has_inbox:
+        lines += ["", *_example(base, document["sk_live"])]
+    return "\n".join(lines)
+
+
+def _example(base: str, key: str) -> list[str]:
     inbox = f"{base}/inbox/latest?to={quote(_EXAMPLE_NUMBER)}&wait=5"
-    find = r"""sed 's/.*"code":"\([0-9]*\)".*/\1/'"""
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"  account    {document['account_id']}",
-            *(f"  {kind}    {document[kind]}" for kind in ("sk_live", "pk_live", "sk_test", "pk_test")),
-            "",
-            "Verify a number: paste these two. The first sends a code, the second takes it from the inbox and checks it.",
-            "",
-            f"curl -s {base}/v1/verify/send -H 'Authorization: Bearer {key}' -d '{{\"phone_number\":\"{_EXAMPLE_NUMBER}\"}}'",
-            "",
-            f"curl -s {base}/v1/verify/check -H 'Authorization: Bearer {key}' "
-            f'-d "{{\\"phone_number\\":\\"{_EXAMPLE_NUMBER}\\",\\"code\\":\\"$(curl -s \'{inbox}\' | {find})\\"}}"',
-            "",
-        ]
-    )
+    code = rf"""$(curl -s '{inbox}' | sed 's/.*"code":"\([0-9]*\)".*/\1/')"""
+    authorization = f"-H 'Authorization: Bearer {key}'"
+    sent = f'{{"phone_number":"{_EXAMPLE_NUMBER}"}}'
+    checked = f'{{\\"phone_number\\":\\"{_EXAMPLE_NUMBER}\\",\\"code\\":\\"{code}\\"}}'
+    return [
+        "Verify a number: paste these two. The first sends a code, the second takes it from the inbox and checks it.",
+        "",
+        f"curl -s {base}/v1/verify/send {authorization} -d '{sent}'",
+        "",
+        f'curl -s {base}/v1/verify/check {authorization} -d "{checked}"',
+        "",
+    ]

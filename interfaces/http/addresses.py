@@ -25,7 +25,7 @@ def mask(text: str) -> str:
     address = parse(text)
     if address is None:
         return ""
-    return str(ip_network((address, 24 if address.version == 4 else 48), strict=False))  # noqa: PLR2004
+    return str(ip_network((address, 24 if address.version == 4 else 48), strict=False))
 
 
 def caller(scope: Any, trusted: Sequence[IPv4Network | IPv6Network]) -> str:

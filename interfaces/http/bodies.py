@@ -13,7 +13,11 @@ from interfaces.http.problems import HttpRefusal
 
 Scalar = str | int | float | bool | None
 PhoneText = Annotated[
-    str, Meta(description="E.164, as in +14155552671; other spellings of the same number are accepted.", examples=["+14155552671"])
+    str,
+    Meta(
+        description="E.164, as in +14155552671; other spellings of the same number are accepted.",
+        examples=["+14155552671"],
+    ),
 ]
 
 
@@ -22,12 +26,20 @@ class SendRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     phone_number: PhoneText
     locale: Annotated[str, Meta(description="BCP 47 language tag of the message.", examples=["de"])] | None = None
-    client_ip: Annotated[str, Meta(description="Your end user's IP address (secret keys only); masked before it is kept.")] | None = None
-    metadata: Annotated[
-        dict[str, Scalar],
-        Meta(description="Up to 16 scalars of yours, kept in the event. No personal data.", max_length=16),
-    ] | None = None
-    web_origin: Annotated[str, Meta(description="Host of the page, for browser autofill.", examples=["example.com"])] | None = None
+    client_ip: (
+        Annotated[str, Meta(description="Your end user's IP address (secret keys only); masked before it is kept.")]
+        | None
+    ) = None
+    metadata: (
+        Annotated[
+            dict[str, Scalar],
+            Meta(description="Up to 16 scalars of yours, kept in the event. No personal data.", max_length=16),
+        ]
+        | None
+    ) = None
+    web_origin: (
+        Annotated[str, Meta(description="Host of the page, for browser autofill.", examples=["example.com"])] | None
+    ) = None
     app_hash: Annotated[str, Meta(description="Android SMS Retriever hash, 11 characters.")] | None = None
 
 
@@ -59,7 +71,9 @@ class NoBody(msgspec.Struct, frozen=True):
 Body = TypeVar("Body")
 _CODE: Final = re.compile(r"[0-9]{4,10}")
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")
-_HOST: Final = re.compile(r"(?:https://)?((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}|localhost)(?::[0-9]{1,5})?/?")
+_HOST: Final = re.compile(
+    r"(?:https://)?((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}|localhost)(?::[0-9]{1,5})?/?"
+)
 _APP_HASH: Final = re.compile(r"[A-Za-z0-9+/]{11}")
 _METADATA_KEY: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _METADATA_VALUE_MAX: Final = 200
@@ -98,7 +112,7 @@ def web_origin(text: str | None, phone: PhoneNumber) -> str:
     """The host of a page, or empty."""
     if text is None:
         return ""
-    match = _HOST.fullmatch(text) if len(text) <= 253 else None  # noqa: PLR2004
+    match = _HOST.fullmatch(text) if len(text) <= 253 else None
     if match is None or _names(phone, text):
         raise InvalidRequest("web_origin must be the host of your page, such as example.com.")
     return match[1]
@@ -130,7 +144,7 @@ def metadata(given: dict[str, Scalar] | None, phone: PhoneNumber) -> dict[str, S
 def _names(phone: PhoneNumber, text: str) -> bool:
     """Whether `text` has the digits of this number, with or without its country code."""
     digits = re.sub(r"[^0-9]", "", text)
-    return phone.e164[1:] in digits or (len(digits) > 6 and phone.e164.endswith(digits))  # noqa: PLR2004
+    return phone.e164[1:] in digits or (len(digits) > 6 and phone.e164.endswith(digits))
 
 
 def _matched(text: str | None, pattern: "re.Pattern[str]", detail: str) -> str:

@@ -13,9 +13,9 @@ from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
+from application.writer import Decision, Draft
 from domain.events import Event
 from domain.refusals import IdempotencyKeyReused, InvalidRequest, Refusal
-from application.writer import Decision, Draft
 from interfaces.http import bodies, problems
 from interfaces.http.desk import Desk, Identity, idempotency, identify
 
@@ -44,7 +44,7 @@ class Context:
         text = self.request.query_params.get(name)
         if text is None:
             return default
-        if not (text.isascii() and text.isdigit() and len(text) <= 18 and least <= int(text) <= most):  # noqa: PLR2004
+        if not (text.isascii() and text.isdigit() and len(text) <= 18 and least <= int(text) <= most):
             raise InvalidRequest(f"{name} must be a whole number from {least} to {most}.")
         return int(text)
 

@@ -66,9 +66,7 @@ class Identity:
 
     def caller(self, *, client_ip: str = "", idempotency: str = "") -> Caller:
         """What of this goes into an event."""
-        return Caller(
-            key_id=self.key.id, client_ip=client_ip or addresses.mask(self.address), idempotency=idempotency
-        )
+        return Caller(key_id=self.key.id, client_ip=client_ip or addresses.mask(self.address), idempotency=idempotency)
 
 
 async def identify(desk: Desk, scope: Any, *, public_allowed: bool) -> Identity:

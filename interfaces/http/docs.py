@@ -1,4 +1,4 @@
-"""The API reference as a page: rendered from the same description that /openapi.json serves. No script, nothing from elsewhere."""
+"""The API reference as a page: rendered from what /openapi.json serves. No script, nothing from elsewhere."""
 
 import html
 import json
@@ -41,7 +41,8 @@ def _reference(described: dict[str, Any]) -> str:
         for method, operation in methods.items()
     ]
     index = "".join(
-        f"<li><a href='#{operation['operationId']}'>{_text(operation['summary'])}</a></li>" for _, _, operation in operations
+        f"<li><a href='#{operation['operationId']}'>{_text(operation['summary'])}</a></li>"
+        for _, _, operation in operations
     )
     sections = "".join(_section(method, path, operation, described) for method, path, operation in operations)
     errors = "".join(
@@ -74,21 +75,23 @@ def _section(method: str, path: str, operation: dict[str, Any], described: dict[
     if body is not None:
         schema = _resolve(body["content"]["application/json"]["schema"], described)
         required = schema.get("required", [])
-        rows += [
-            (name, "body", name in required, _description(field)) for name, field in schema["properties"].items()
-        ]
+        rows += [(name, "body", name in required, _description(field)) for name, field in schema["properties"].items()]
     if rows:
         cells = "".join(
-            f"<tr><td><code>{_text(name)}</code></td><td>{where}{'' if needed else ', optional'}</td><td>{_text(meaning)}</td></tr>"
+            f"<tr><td><code>{_text(name)}</code></td><td>{where}{'' if needed else ', optional'}</td>"
+            f"<td>{_text(meaning)}</td></tr>"
             for name, where, needed, meaning in rows
         )
-        parts.append(
-            f"<div class=wide><table><thead><tr><th>Field</th><th>Where</th><th>Meaning</th></tr></thead><tbody>{cells}</tbody></table></div>"
-        )
+        head = "<tr><th>Field</th><th>Where</th><th>Meaning</th></tr>"
+        parts.append(f"<div class=wide><table><thead>{head}</thead><tbody>{cells}</tbody></table></div>")
     answer = _resolve(operation["responses"]["200"]["content"]["application/json"]["schema"], described)
-    parts.append(f"<h3>200</h3><pre><code>{_text(json.dumps(_example(answer, described), indent=2, ensure_ascii=False))}</code></pre>")
+    parts.append(
+        f"<h3>200</h3><pre><code>{_text(json.dumps(_example(answer, described), indent=2, ensure_ascii=False))}</code></pre>"
+    )
     refusals = "; ".join(
-        response["description"].replace("`", "") for status, response in operation["responses"].items() if status != "200"
+        response["description"].replace("`", "")
+        for status, response in operation["responses"].items()
+        if status != "200"
     )
     parts.append(f"<h3>Refusals</h3><p class=soft>{_text(refusals)}.</p>")
     return "".join(parts)

@@ -16,15 +16,21 @@ Bodies are JSON whatever content type is declared. Every POST takes `Idempotency
 the same answer and change nothing more. Errors are RFC 9457 problem details with a stable `code`."""
 _PARAMETER: Final = re.compile(r"\{([a-z_]+):[a-z]+\}")
 _HEADERS: Final = {
-    "X-Request-Id": {"description": "Name of this request in our logs.", "required": True, "schema": {"type": "string"}},
+    "X-Request-Id": {
+        "description": "Name of this request in our logs.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Cache-Control": {"description": "Always no-store.", "required": True, "schema": {"type": "string"}},
 }
 _RETRY: Final = {
-    "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}
+    "Retry-After": {
+        "description": "Seconds to wait.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    }
 }
-_CHALLENGE: Final = {
-    "WWW-Authenticate": {"description": "Bearer.", "required": True, "schema": {"type": "string"}}
-}
+_CHALLENGE: Final = {"WWW-Authenticate": {"description": "Bearer.", "required": True, "schema": {"type": "string"}}}
 _PROBLEM: Final = {
     "type": "object",
     "description": "RFC 9457 problem details.",
@@ -64,8 +70,16 @@ def describe(calls: Sequence[Call]) -> dict[str, Any]:
         "components": {
             "schemas": {**components, "Problem": _PROBLEM},
             "securitySchemes": {
-                "secret_key": {"type": "http", "scheme": "bearer", "description": "sk_live_… or sk_test_…, on a server."},
-                "public_key": {"type": "http", "scheme": "bearer", "description": "pk_live_… or pk_test_…, in a browser."},
+                "secret_key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "sk_live_… or sk_test_…, on a server.",
+                },
+                "public_key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "pk_live_… or pk_test_…, in a browser.",
+                },
             },
         },
     }
@@ -123,7 +137,7 @@ def _refusals(call: Call) -> dict[str, Any]:
         headers: dict[str, Any] = dict(_HEADERS)
         if status in (429, 503):
             headers |= _RETRY
-        if status == 401:  # noqa: PLR2004
+        if status == 401:
             headers |= _CHALLENGE
         answers[str(status)] = {
             "description": "; ".join(f"`{code}`: {KINDS[code].title}" for code in codes),

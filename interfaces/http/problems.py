@@ -21,30 +21,46 @@ class Kind(msgspec.Struct, frozen=True):
 KINDS: Final[dict[str, Kind]] = {
     "malformed_json": Kind(400, "Body is not JSON", "Send one JSON object in UTF-8."),
     "invalid_request": Kind(400, "Request is not valid", "The detail names the field and what it must be."),
-    "invalid_phone_number": Kind(400, "Phone number is not valid", "Use E.164: + and country code, such as +14155552671."),
+    "invalid_phone_number": Kind(
+        400, "Phone number is not valid", "Use E.164: + and country code, such as +14155552671."
+    ),
     "invalid_code_format": Kind(400, "Code has the wrong form", "Send the digits as text. No attempt was used."),
     "wrong_code": Kind(400, "Wrong code", "Ask the user to type it again; attempts_left says how often that may be."),
     "attempts_exhausted": Kind(400, "No attempts left", "Send again to start a new verification."),
-    "invalid_token": Kind(400, "Token is not valid", "Use the token exactly as check returned it, with a key of the same account."),
+    "invalid_token": Kind(
+        400, "Token is not valid", "Use the token exactly as check returned it, with a key of the same account."
+    ),
     "token_expired": Kind(400, "Token has expired", "Verify the number again."),
-    "token_already_redeemed": Kind(400, "Token was redeemed before", "A token counts once; treat this request as not verified."),
+    "token_already_redeemed": Kind(
+        400, "Token was redeemed before", "A token counts once; treat this request as not verified."
+    ),
     "token_phone_mismatch": Kind(400, "Token belongs to another number", "Do not accept this number as verified."),
     "invalid_idempotency_key": Kind(400, "Idempotency-Key is not valid", "Use 1 to 255 visible ASCII characters."),
     "missing_api_key": Kind(401, "API key is missing", "Send Authorization: Bearer <key>."),
-    "invalid_api_key": Kind(401, "API key is not valid", "Check the key for typing errors; keys are shown once, issue a new one if lost."),
+    "invalid_api_key": Kind(
+        401, "API key is not valid", "Check the key for typing errors; keys are shown once, issue a new one if lost."
+    ),
     "revoked_api_key": Kind(401, "API key was revoked", "Use another key of the account."),
     "insufficient_credit": Kind(402, "Not enough credit", "Add credits to the account; nothing was sent or debited."),
     "spend_cap_reached": Kind(402, "Spend cap reached", "Raise the cap or wait for the period to end."),
     "ip_blocklisted": Kind(403, "Address is blocked", "Ask the account's owner to remove the address from the list."),
-    "ip_not_allowlisted": Kind(403, "Address is not allowed", "Ask the account's owner to add the address to the list."),
+    "ip_not_allowlisted": Kind(
+        403, "Address is not allowed", "Ask the account's owner to add the address to the list."
+    ),
     "number_blocklisted": Kind(403, "Number is blocked", "Ask the account's owner to remove the number from the list."),
-    "number_not_allowlisted": Kind(403, "Number is not allowed", "Ask the account's owner to add the number to the list."),
+    "number_not_allowlisted": Kind(
+        403, "Number is not allowed", "Ask the account's owner to add the number to the list."
+    ),
     "country_not_enabled": Kind(403, "Country is not enabled", "Enable the country for the account."),
-    "destination_blocked": Kind(403, "Destination is blocked", "Traffic to this destination looks fraudulent; try later."),
+    "destination_blocked": Kind(
+        403, "Destination is blocked", "Traffic to this destination looks fraudulent; try later."
+    ),
     "key_scope_forbidden": Kind(403, "Key may not do this", "Use a secret key on your server for this call."),
     "origin_not_allowed": Kind(403, "Origin is not allowed", "Add the page's origin to the public key."),
     "account_suspended": Kind(403, "Account is suspended", "Ask the operator why."),
-    "verification_not_found": Kind(404, "No such verification", "Send a code first, with a key of the same account and mode."),
+    "verification_not_found": Kind(
+        404, "No such verification", "Send a code first, with a key of the same account and mode."
+    ),
     "code_expired": Kind(404, "Code has expired", "Send again to start a new verification."),
     "already_verified": Kind(404, "Code was used", "A code counts once. Send again to verify once more."),
     "verification_cancelled": Kind(404, "Verification was cancelled", "Send again to start a new verification."),
@@ -62,7 +78,9 @@ KINDS: Final[dict[str, Kind]] = {
     "api_rate_limited": Kind(429, "Too many requests", "Wait for Retry-After seconds."),
     "auth_failures_limited": Kind(429, "Too many failed authentications", "Wait for Retry-After seconds."),
     "internal_error": Kind(500, "Internal error", "Repeat with the same Idempotency-Key; report the request_id."),
-    "service_unavailable": Kind(503, "Service is unavailable", "Repeat with the same Idempotency-Key after Retry-After seconds."),
+    "service_unavailable": Kind(
+        503, "Service is unavailable", "Repeat with the same Idempotency-Key after Retry-After seconds."
+    ),
     "overloaded": Kind(503, "Service is overloaded", "Repeat with the same Idempotency-Key after Retry-After seconds."),
 }
 _TOKEN_CODES: Final = frozenset({"invalid_token", "token_expired", "token_already_redeemed", "token_phone_mismatch"})
@@ -107,7 +125,7 @@ def spell(refusal: Refusal, *, request_id: str, base_url: str) -> tuple[int, lis
         seconds = refusal.retry_after_seconds or 1
         problem["retry_after"] = seconds
         headers.append((b"retry-after", str(seconds).encode()))
-    if kind.status == 401:  # noqa: PLR2004
+    if kind.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return kind.status, headers, msgspec.json.encode(problem)
 

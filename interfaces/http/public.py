@@ -137,4 +137,3 @@ def asset(name: str, media_type: str) -> Response[bytes]:
 
 def _json(body: bytes) -> Response[bytes]:
     return Response(body, media_type="application/json")
-

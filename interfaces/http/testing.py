@@ -43,7 +43,7 @@ async def advance_clock(context: Context) -> TestClock:
     return TestClock(now=now)
 
 
-async def scenarios(context: Context) -> Scenarios:
+async def scenarios(_: Context) -> Scenarios:
     """The table of scenario numbers."""
     return Scenarios(scenarios=SCENARIOS)
 
@@ -52,7 +52,7 @@ def wait_seconds(text: str | None) -> float:
     """How long to wait for a message, 0 to 30 s; raises InvalidRequest."""
     if text is None:
         return 0.0
-    if not (text.isascii() and text.isdigit() and int(text[:4]) <= 30):  # noqa: PLR2004
+    if not (text.isascii() and text.isdigit() and int(text[:4]) <= 30):
         raise InvalidRequest("wait must be a whole number of seconds from 0 to 30.")
     return float(text)
 

@@ -5,8 +5,8 @@ from typing import Any, Final
 from application.ports import Message
 from application.scenarios import refusal_for
 from application.verifications import (
-    CancelVerification,
     Cancelled,
+    CancelVerification,
     CheckCode,
     Checked,
     Outgoing,
@@ -142,9 +142,7 @@ def _message(context: Context, command: SendCode, outgoing: Outgoing) -> Message
         message_id="msg_" + entropy.bytes(12).hex(),
         to=command.phone.e164,
         mask=command.phone.mask,
-        text=texts.compose(
-            outgoing.code, minutes=minutes, web_origin=command.web_origin, app_hash=command.app_hash
-        ),
+        text=texts.compose(outgoing.code, minutes=minutes, web_origin=command.web_origin, app_hash=command.app_hash),
         code=outgoing.code,
         accepted_at=context.desk.clock.now(),
         account=identity.account.id,

@@ -75,7 +75,9 @@ class EmbeddedPostgres:
             self._initialise(programs, user)
         found = (self._data / "PG_VERSION").read_text().strip()
         if found != MAJOR_VERSION:
-            raise EmbeddedUnavailable(f"{self._data} was written by Postgres {found}; this version brings {MAJOR_VERSION}")
+            raise EmbeddedUnavailable(
+                f"{self._data} was written by Postgres {found}; this version brings {MAJOR_VERSION}"
+            )
         self._stop_leftover()
         self._authenticate(user)
         with self._log().open("ab") as log:
@@ -228,7 +230,9 @@ def _user_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
-        raise EmbeddedUnavailable(f"user id {uid} has no name, which Postgres needs; set DONEOTP_DATABASE_URL") from None
+        raise EmbeddedUnavailable(
+            f"user id {uid} has no name, which Postgres needs; set DONEOTP_DATABASE_URL"
+        ) from None
 
 
 def _is_postgres_of(pid: int, data: Path) -> bool:

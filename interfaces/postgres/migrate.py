@@ -30,7 +30,9 @@ def up(conninfo: str, *, directory: Path = DIRECTORY) -> list[str]:
         try:
             connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         except psycopg.errors.LockNotAvailable:
-            raise MigrationRefused("another process has been migrating for too long; look for it and try again") from None
+            raise MigrationRefused(
+                "another process has been migrating for too long; look for it and try again"
+            ) from None
         try:
             connection.execute(_TABLE)
             applied = []
@@ -48,7 +50,9 @@ def up(conninfo: str, *, directory: Path = DIRECTORY) -> list[str]:
 
 
 def _files(directory: Path) -> list[tuple[int, Path, bytes]]:
-    files = [(int(path.name[:4]), path, path.read_bytes()) for path in sorted(directory.glob("[0-9][0-9][0-9][0-9]_*.sql"))]
+    files = [
+        (int(path.name[:4]), path, path.read_bytes()) for path in sorted(directory.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    ]
     numbers = [number for number, _, _ in files]
     assert numbers == list(range(1, len(files) + 1)), "migrations are numbered 0001, 0002, … without a gap"
     return files
@@ -70,7 +74,9 @@ def _pending(
             raise MigrationRefused(f"migration {path.stem} was changed after it was applied; restore the file")
     newer = sorted(set(applied) - {number for number, _, _ in files})
     if newer:
-        raise MigrationRefused(f"the database has migration {applied[newer[0]][0]}, which this version does not know; upgrade")
+        raise MigrationRefused(
+            f"the database has migration {applied[newer[0]][0]}, which this version does not know; upgrade"
+        )
     return [file for file in files if file[0] not in applied]
 
 

@@ -19,7 +19,9 @@ _APPEND: Final = b"SELECT doneotp.append(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b,
 _COLUMNS: Final = b"log, position, stream, version, event_id, topic, body, coalesce(idempotency, '')"
 _HOLD: Final = b"SELECT 1 FROM doneotp.heads WHERE log = ANY (%b) ORDER BY log FOR UPDATE"
 _HEADS: Final = b"SELECT log, position FROM doneotp.heads WHERE log = ANY (%b)"
-_LOG: Final = b"SELECT " + _COLUMNS + b" FROM doneotp.events WHERE log = %b AND position > %b ORDER BY position LIMIT %b"
+_LOG: Final = (
+    b"SELECT " + _COLUMNS + b" FROM doneotp.events WHERE log = %b AND position > %b ORDER BY position LIMIT %b"
+)
 _STREAMS: Final = b"""
 WITH wanted AS MATERIALIZED (
     SELECT w.log, w.stream, s.version, s.position, s.topic, s.state
