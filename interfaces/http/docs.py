@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -49,7 +50,7 @@ def _reference(described: dict[str, Any]) -> str:
         f"<tr><td>{kind.status}</td><td><a href='/errors/{code}'><code>{code}</code></a></td><td>{_text(kind.title)}</td></tr>"
         for code, kind in KINDS.items()
     )
-    introduction = "".join(f"<p>{_text(part)}</p>" for part in described["info"]["description"].split("\n\n"))
+    introduction = "".join(f"<p>{_marked(part)}</p>" for part in described["info"]["description"].split("\n\n"))
     return (
         f"<h1>DoneOTP API</h1><p class=soft>Version {_text(described['info']['version'])}. "
         f"<a href='/openapi.json'>OpenAPI 3.1 description</a>, <a href='/.well-known/jwks.json'>token keys</a>.</p>"
@@ -124,6 +125,10 @@ def _example(schema: dict[str, Any], described: dict[str, Any]) -> Any:
     if schema.get("format") == "date-time":
         return "2026-11-24T12:00:00Z"
     return _EXAMPLE.get(schema.get("type", ""), None)
+
+
+def _marked(part: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(part))
 
 
 def _text(value: str) -> str:

@@ -1,5 +1,7 @@
 """Credits, keys, policy and standing of an account."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -28,6 +30,14 @@ from tests.support.given import added, debited, given, given_account, issued, mo
 NAME = "name must be 1 to 120 printable characters."
 REFERENCE = "reference must be 1 to 120 printable characters."
 REASON = "reason must be 1 to 240 printable characters."
+SETTINGS = [
+    "attempts_per_verification_max",
+    "code_digits",
+    "code_lifetime_seconds",
+    "failures_per_number_max",
+    "sends_per_verification_max",
+    "token_lifetime_seconds",
+]
 NO_ACCOUNT = "There is no such account."
 SUSPENDED = AccountSuspended(at=NOON, reason="fraud", by="operator")
 REVOKED = KeyRevoked(at=moment(9), revoked_key_id="key_a", by="operator")
@@ -38,12 +48,12 @@ def says(refusal: refusals.Refusal | None) -> tuple[type[refusals.Refusal] | Non
 
 
 def open_account(**given):
-    wanted = {"account_id": "acct_a", "name": "Acme", "mode": "live", "by": "operator", "now": NOON} | given
+    wanted: Any = {"account_id": "acct_a", "name": "Acme", "mode": "live", "by": "operator", "now": NOON} | given
     return lambda account: accounts.open_account(account, **wanted)
 
 
 def add_credit(**given):
-    wanted = {"credits": 5, "reference": "R1", "by": "operator", "idempotency": "a.b", "now": NOON} | given
+    wanted: Any = {"credits": 5, "reference": "R1", "by": "operator", "idempotency": "a.b", "now": NOON} | given
     return lambda account: accounts.add_credit(account, **wanted)
 
 
@@ -52,7 +62,7 @@ def debit(account):
 
 
 def issue_key(**given):
-    wanted = {
+    wanted: Any = {
         "key_id": "key_n",
         "kind": "pk_live",
         "key_hash": "hash of n",
@@ -272,8 +282,7 @@ def test_what_is_not_a_setting_is_named_with_those_that_are(name):
     outcome = given_account(opened()).when(change_policy(**{name: 1}))
     assert says(outcome.refusal) == (
         InvalidRequest,
-        f"'{name}' is not a setting; settings are attempts_per_verification_max, code_digits, code_lifetime_seconds, "
-        "failures_per_number_max, sends_per_verification_max, token_lifetime_seconds.",
+        f"'{name}' is not a setting; settings are {', '.join(SETTINGS)}.",
     )
 
 
@@ -358,9 +367,7 @@ def test_the_clock_of_a_live_log_stands_above_everyone():
 
 
 def test_an_opened_account_knows_itself():
-    assert given_account(opened(mode="test")).state == Account(
-        id="acct_a", name="Acme", mode="test", opened_at=NOON
-    )
+    assert given_account(opened(mode="test")).state == Account(id="acct_a", name="Acme", mode="test", opened_at=NOON)
 
 
 def test_facts_about_verifications_change_nothing():

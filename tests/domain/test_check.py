@@ -165,9 +165,7 @@ def test_a_locked_number_compares_nothing():
     ]
     given(*ones).when(check("000000", at=5)).records(failed(at=5, of="ver_3", left=1)[0])
     tighter = Policy(failures_per_number_max=19)
-    given(*ones).when(check(at=5, policy=tighter, compared=compared)).refuses(
-        NumberLocked, retry_after_seconds=86_395
-    )
+    given(*ones).when(check(at=5, policy=tighter, compared=compared)).refuses(NumberLocked, retry_after_seconds=86_395)
     assert compared == []
 
 

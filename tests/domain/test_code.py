@@ -44,7 +44,11 @@ def test_the_offset_is_the_low_four_bits_of_the_last_byte_and_the_sign_bit_is_dr
     assert truncate(bytes(31) + b"\xf0", digits=10) == "0000000000"
 
 
-@given(key=strategies.binary(min_size=32, max_size=32), parts=strategies.lists(strategies.text()), digits=strategies.integers(4, 10))
+@given(
+    key=strategies.binary(min_size=32, max_size=32),
+    parts=strategies.lists(strategies.text()),
+    digits=strategies.integers(4, 10),
+)
 def test_a_code_is_as_many_ascii_digits_as_asked_for_and_the_same_every_time(key, parts, digits):
     code = derive(key, bound_to=parts, digits=digits)
     assert len(code) == digits

@@ -36,7 +36,9 @@ def test_every_setting_is_of_the_policy_and_its_default_within_bounds():
     )
 
 
-@pytest.mark.parametrize("name", ["sends_per_verification_max", "attempts_per_verification_max", "failures_per_number_max"])
+@pytest.mark.parametrize(
+    "name", ["sends_per_verification_max", "attempts_per_verification_max", "failures_per_number_max"]
+)
 def test_what_protects_a_number_can_be_tightened_and_never_loosened(name):
     assert BOUNDS[name][1] == getattr(Policy(), name)
 

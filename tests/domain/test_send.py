@@ -74,9 +74,7 @@ def test_a_resend_repeats_verification_seed_length_and_end():
 
 
 def test_a_resend_does_not_give_back_wrong_codes():
-    given(requested(), *failed(times=3)).when(request(at=30)).records(
-        requested(at=30, send=2, since=0, attempts=2)
-    )
+    given(requested(), *failed(times=3)).when(request(at=30)).records(requested(at=30, send=2, since=0, attempts=2))
 
 
 def test_a_resend_says_the_country_of_the_number_as_it_is_known_now():
@@ -164,9 +162,9 @@ def test_success_resets_the_count():
     given(*failed(times=20), requested(at=86_500), verified(at=86_501)).when(request(at=86_502)).records(
         requested(at=86_502, of="ver_2")
     )
-    given(*failed(times=19), requested(at=10), verified(at=11), *failed(times=19, at=12)).when(
-        request(at=13)
-    ).records(requested(at=13, of="ver_2"))
+    given(*failed(times=19), requested(at=10), verified(at=11), *failed(times=19, at=12)).when(request(at=13)).records(
+        requested(at=13, of="ver_2")
+    )
 
 
 def test_cancelling_does_not_reset_the_count():

@@ -21,7 +21,7 @@ def test_the_ten_characters_of_the_extension_table_take_two_septets():
     assert {character: measure(character) for character in EXTENDED} == dict.fromkeys(EXTENDED, Encoded("GSM-7", 2, 1))
 
 
-@pytest.mark.parametrize("character", ["ç", "`", "\t", "ı", "я", "中", "\x1b"])
+@pytest.mark.parametrize("character", ["ç", "`", "\t", "\u0131", "я", "中", "\x1b"])
 def test_any_other_character_makes_a_message_ucs_2(character):
     assert measure("a" + character) == Encoded("UCS-2", 2, 1)
 

@@ -6,7 +6,7 @@ import pytest
 from domain import verification as verifications
 from domain.events import VERIFICATION_EVENTS, AccountOpened
 from domain.refusals import StateConflict
-from domain.verification import FAILURES_KEPT_MAX, Attempt, Handoff, Token, Verification
+from domain.verification import FAILURES_KEPT_MAX, SENT_KEPT_MAX, Attempt, Handoff, Token, Verification
 from tests.support.given import (
     MASK,
     added,
@@ -50,7 +50,7 @@ def test_a_resend_counts_and_waits_and_opens_another_handoff():
 
 def test_a_message_that_a_provider_took_is_off_our_hands():
     state = given(requested(), requested(at=30, send=2, since=0), sent(at=31, send=1)).state
-    assert state.handoffs == (Handoff("ver_1", 2, 1, moment(30)),)
+    assert (state.handoffs, state.sent) == ((Handoff("ver_1", 2, 1, moment(30)),), (HANDOFF,))
 
 
 def test_the_same_number_of_message_in_another_verification_is_another_message():
@@ -97,6 +97,7 @@ def test_success_ends_the_verification_forgives_wrong_codes_and_earns_a_token():
     state = given(requested(), sent(), *failed(), verified(at=10)).state
     assert state == Verification(
         current=msgspec.structs.replace(FIRST, attempts_left=4, outcome="verified"),
+        sent=(HANDOFF,),
         tokens=(Token("tok_1", "ver_1", MASK, moment(10), moment(610)),),
     )
 
@@ -108,12 +109,31 @@ def test_a_redeemed_token_is_remembered_as_such_and_others_stay():
 
 def test_a_cancelled_verification_is_over():
     state = given(requested(), sent(), cancelled()).state
-    assert state == Verification(current=msgspec.structs.replace(FIRST, outcome="cancelled"))
+    assert state == Verification(current=msgspec.structs.replace(FIRST, outcome="cancelled"), sent=(HANDOFF,))
 
 
-def test_delivery_reports_and_facts_about_accounts_change_nothing():
+@pytest.mark.parametrize("outcome", ["delivered", "undelivered"])
+def test_a_report_settles_the_message_that_it_is_about(outcome):
+    two = [requested(), sent(), requested(at=30, send=2, since=0), sent(at=31, send=2)]
+    before = given(*two).state
+    state = given(*two, reported(outcome, send=1)).state
+    assert state == msgspec.structs.replace(before, sent=(Handoff("ver_1", 2, 1, moment(30)),))
+
+
+def test_a_report_about_no_message_of_ours_changes_nothing():
     before = given(requested()).state
-    assert given(requested(), reported(), reported(outcome="undelivered"), opened(), added(5)).state == before
+    assert given(requested(), reported()).state == before
+    assert given(requested(), sent(), reported(of="ver_2"), reported(send=2)).state == given(requested(), sent()).state
+
+
+def test_no_more_than_so_many_messages_wait_for_a_report():
+    many = [event for n in range(18) for event in (requested(of=f"ver_{n}"), sent(of=f"ver_{n}"))]
+    assert [message.verification_id for message in given(*many).state.sent] == [f"ver_{n}" for n in range(2, 18)]
+    assert SENT_KEPT_MAX == 16
+
+
+def test_facts_about_accounts_change_nothing():
+    assert given(requested(), opened(), added(5)).state == given(requested()).state
 
 
 def test_every_kind_of_event_folds_into_an_empty_state():
@@ -149,6 +169,22 @@ def test_a_handoff_is_settled_once():
     for fate in (sent(), send_failed()):
         with pytest.raises(StateConflict):
             verifications.handoff(given(requested(), fate).state, verification_id="ver_1", send=1)
+
+
+def test_the_message_that_a_report_is_about_is_found_by_verification_and_number():
+    messages = [requested(price=7), requested(at=30, send=2, since=0), requested(at=300, of="ver_2")]
+    state = given(*messages, sent(), sent(of="ver_2")).state
+    assert verifications.reportable(state, verification_id="ver_1", send=1) == Handoff("ver_1", 1, 7, moment(0))
+    assert verifications.reportable(state, verification_id="ver_2", send=1) == Handoff("ver_2", 1, 1, moment(300))
+    for verification_id, send in (("ver_1", 2), ("ver_2", 2), ("ver_3", 1)):
+        with pytest.raises(StateConflict):
+            verifications.reportable(state, verification_id=verification_id, send=send)
+
+
+def test_a_message_is_reported_once_and_only_if_it_was_sent():
+    for fate in ([], [send_failed()], [sent(), reported()]):
+        with pytest.raises(StateConflict):
+            verifications.reportable(given(requested(), *fate).state, verification_id="ver_1", send=1)
 
 
 def test_a_state_survives_being_written_down():

@@ -132,8 +132,10 @@ def send_failed(*, at: float = 0, of: str = "ver_1", send: int = 1) -> SendFaile
     return SendFailed(at=moment(at), verification_id=of, send=send, reason="unreachable")
 
 
-def reported(*, at: float = 0, of: str = "ver_1", outcome: Literal["delivered", "undelivered"] = "delivered") -> Event:
-    return DeliveryReported(at=moment(at), verification_id=of, send=1, outcome=outcome, provider="inbox")
+def reported(
+    outcome: Literal["delivered", "undelivered"] = "delivered", *, at: float = 0, of: str = "ver_1", send: int = 1
+) -> DeliveryReported:
+    return DeliveryReported(at=moment(at), verification_id=of, send=send, outcome=outcome, provider="inbox")
 
 
 def failed(*, times: int = 1, at: float = 1, every: float = 0, of: str = "ver_1", left: int = 5) -> list[AttemptFailed]:

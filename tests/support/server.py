@@ -140,9 +140,7 @@ class Server:
         is_json = "json" in received.get("content-type", "")
         return Answer(answer.status, json.loads(text) if is_json else None, received, text)
 
-    def post(
-        self, path: str, body: Any = None, *, key: str = "", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def post(self, path: str, body: Any = None, *, key: str = "", headers: Mapping[str, str] | None = None) -> Answer:
         return self.request("POST", path, {} if body is None else body, key=key, headers=headers)
 
     def get(self, path: str, *, key: str = "", headers: Mapping[str, str] | None = None) -> Answer:

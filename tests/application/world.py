@@ -1,0 +1,252 @@
+"""A process of DoneOTP without its edges: a ledger and a writer on a recorder, with time and randomness of the test's own.
+
+Several processes may share a recorder; each has a cache of its own. The writer's thread is not started: a test hands
+over a batch and looks at the answers.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from application.accounts import Administer, ReadAccount, ReadBalance
+from application.keyring import Keyring
+from application.ledger import Ledger
+from application.mapper import decode
+from application.ports import LogRecorder
+from application.tokens import Tokens
+from application.verifications import (
+    CancelVerification,
+    CheckCode,
+    Outgoing,
+    RecordDelivery,
+    RecordFailed,
+    RecordSent,
+    RedeemToken,
+    SendCode,
+)
+from application.writer import Command, Ticket, Writer
+from domain import account as accounts
+from domain import phone as phones
+from domain.account import Account
+from domain.events import Event
+from domain.policy import Policy
+from domain.verification import Caller
+from tests.support.clock import SeededEntropy, SettableClock, Stopwatch
+from tests.support.memory import MemoryLogRecorder
+
+ACCOUNT = "acct_a"
+TEST_LOG = "acct_a-test"
+NUMBER = "+14155552671"
+OTHER_NUMBER = "+905321232719"
+ROOT = b"root secret of the tests, 32 b.."
+
+
+class Process:
+    """One process. `ask` is a batch; `failures` is what its writer reported."""
+
+    def __init__(
+        self,
+        recorder: LogRecorder,
+        *,
+        clock: SettableClock | None = None,
+        entropy: SeededEntropy | None = None,
+        queue_max: int = 10_000,
+    ) -> None:
+        self.recorder = recorder
+        self.clock = clock or SettableClock()
+        self.entropy = entropy or SeededEntropy()
+        self.watch = Stopwatch()
+        self.failures: list[BaseException] = []
+        self.keyring = Keyring(ROOT)
+        self.tokens = Tokens(self.keyring)
+        self.ledger = Ledger(recorder, self.entropy, monotonic=self.watch)
+        self.writer = Writer(
+            self.ledger, self.clock, on_failure=self.failures.append, pause=self.watch.pause, queue_max=queue_max
+        )
+
+    def ask(self, *commands: Command[Any]) -> list[Any]:
+        """Write these commands as one batch; their answers, or what they were refused with."""
+        tickets = [Ticket(command, Future()) for command in commands]
+        self.writer.write(tickets)
+        return [outcome(ticket.future) for ticket in tickets]
+
+    def do(self, command: Command[Any]) -> Any:
+        """Write one command; raises its refusal."""
+        ticket = Ticket(command, Future())
+        self.writer.write([ticket])
+        assert isinstance(ticket.future, Future)
+        return ticket.future.result(0)
+
+    def other(self) -> "Process":
+        """Another process on the same recorder and clock, with randomness of its own."""
+        return Process(self.recorder, clock=self.clock, entropy=SeededEntropy(2))
+
+    # Commands.
+
+    def stream(self, number: str = NUMBER, *, log: str = ACCOUNT) -> str:
+        return self.keyring.stream_of(log, number)
+
+    def caller(self, key: str = "", request: str = "", *, log: str = ACCOUNT) -> Caller:
+        """A caller with this Idempotency-Key, if any, on a request of that content."""
+        idempotency = self.keyring.idempotency(log, key, request=request.encode()) if key else ""
+        return Caller(key_id="key_1", client_ip="192.0.2.0", idempotency=idempotency)
+
+    def send(
+        self, number: str = NUMBER, *, key: str = "", body: str = "", log: str = ACCOUNT, policy: Policy | None = None
+    ) -> SendCode:
+        return SendCode(
+            log=log,
+            stream=self.stream(number, log=log),
+            phone=phones.parse(number),
+            caller=self.caller(key, f"send {number} {body}", log=log),
+            keyring=self.keyring,
+            entropy=self.entropy,
+            policy=policy or Policy(),
+        )
+
+    def check(
+        self,
+        code: str,
+        number: str = NUMBER,
+        *,
+        of: str | None = None,
+        key: str = "",
+        log: str = ACCOUNT,
+        policy: Policy | None = None,
+    ) -> CheckCode:
+        return CheckCode(
+            log=log,
+            stream=self.stream(number, log=log),
+            account=ACCOUNT,
+            phone=phones.parse(number),
+            code=code,
+            verification_id=of,
+            caller=self.caller(key, f"check {number} {code}", log=log),
+            keyring=self.keyring,
+            tokens=self.tokens,
+            entropy=self.entropy,
+            policy=policy or Policy(),
+        )
+
+    def redeem(self, token: str, number: str | None = None, *, key: str = "", log: str = ACCOUNT) -> RedeemToken:
+        return RedeemToken(
+            log=log,
+            claims=self.tokens.read(ACCOUNT, token),
+            phone=None if number is None else phones.parse(number),
+            caller=self.caller(key, f"redeem {token} {number}", log=log),
+            keyring=self.keyring,
+        )
+
+    def cancel(self, of: str, *, key: str = "", log: str = ACCOUNT) -> CancelVerification:
+        return CancelVerification(log, of, self.caller(key, f"cancel {of}", log=log))
+
+    def took(self, outgoing: Outgoing, number: str = NUMBER, *, log: str = ACCOUNT) -> RecordSent:
+        return RecordSent(
+            log, self.stream(number, log=log), outgoing.answer.verification_id, outgoing.send, "inbox", "msg_1", 1
+        )
+
+    def refused(
+        self, outgoing: Outgoing, number: str = NUMBER, *, log: str = ACCOUNT, reason: str = "unreachable"
+    ) -> RecordFailed:
+        return RecordFailed(
+            log, self.stream(number, log=log), outgoing.answer.verification_id, outgoing.send, reason, "inbox"
+        )
+
+    def delivery(
+        self, outgoing: Outgoing, number: str = NUMBER, *, delivered: bool, log: str = ACCOUNT
+    ) -> RecordDelivery:
+        return RecordDelivery(
+            log,
+            self.stream(number, log=log),
+            outgoing.answer.verification_id,
+            outgoing.send,
+            delivered,
+            "inbox",
+            "" if delivered else "handset off",
+        )
+
+    # The account.
+
+    def open(self, *, credits: int = 100) -> "Process":
+        """Both logs of the account, and credits."""
+        for log, mode in ((ACCOUNT, "live"), (TEST_LOG, "test")):
+            self.do(
+                Administer(
+                    log,
+                    lambda account, now, mode=mode: accounts.open_account(
+                        account, account_id=ACCOUNT, name="Acme", mode=mode, by="operator", now=now
+                    ),
+                )
+            )
+        if credits:
+            self.do(self.credit(credits))
+        return self
+
+    def credit(self, credits: int, reference: str = "R1", *, log: str = ACCOUNT, idempotency: str = "") -> Administer:
+        return Administer(
+            log,
+            lambda account, now: accounts.add_credit(
+                account, credits=credits, reference=reference, by="operator", idempotency=idempotency, now=now
+            ),
+            idempotency=idempotency,
+        )
+
+    def suspend(self, reason: str = "fraud", *, log: str = ACCOUNT) -> Administer:
+        return Administer(
+            log, lambda account, now: accounts.suspend(account, reason=reason, by="operator", now=now)
+        )
+
+    def resume(self, *, log: str = ACCOUNT) -> Administer:
+        return Administer(log, lambda account, now: accounts.resume(account, by="operator", now=now))
+
+    def advance(self, seconds: int, *, log: str = TEST_LOG) -> Administer:
+        return Administer(
+            log, lambda account, now: accounts.advance_clock(account, seconds=seconds, key_id="key_1", now=now)
+        )
+
+    def balance(self, *, log: str = ACCOUNT) -> dict[str, int]:
+        """What is available, debited, refunded and added, and where the log ends."""
+        found = self.do(ReadBalance(log))
+        return {
+            "available": found.available,
+            "debited": found.debited,
+            "refunded": found.refunded,
+            "added": found.added,
+            "position": found.position,
+        }
+
+    def account(self, *, log: str = ACCOUNT) -> Account:
+        account: Account = self.do(ReadAccount(log))
+        return account
+
+
+def outcome(future: Any) -> Any:
+    """The answer, or the refusal or error that came in its place."""
+    assert future.done(), "every command is answered before the batch is over"
+    return future.exception() or future.result()
+
+
+def events(recorder: LogRecorder, log: str = ACCOUNT) -> list[Event]:
+    """All facts of a log."""
+    return [decode(record.topic, record.state) for record in recorder.select_log(log, after=0, limit=1_000_000)]
+
+
+def names(recorder: LogRecorder, log: str = ACCOUNT) -> list[str]:
+    """What kinds of facts a log holds, in order."""
+    return [type(event).__name__ for event in events(recorder, log)]
+
+
+def kinds(answers: Sequence[Any]) -> list[str]:
+    """What kinds of answers there were."""
+    return [type(answer).__name__ for answer in answers]
+
+
+def process(*, credits: int = 100, **more: Any) -> Process:
+    """A process on a memory recorder with an opened account."""
+    return Process(MemoryLogRecorder(), **more).open(credits=credits)
+
+
+def memory(process: Process) -> MemoryLogRecorder:
+    """The recorder of a process, for its faults."""
+    assert isinstance(process.recorder, MemoryLogRecorder)
+    return process.recorder
