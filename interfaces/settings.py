@@ -7,14 +7,19 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from interfaces.sms.webhook_address import checked_url, read_secret
 
 SECRET_LENGTH_MIN: Final = 32
-WORKERS_MAX: Final = 64
 _PREFIX: Final = "DONEOTP_"
+_WEBHOOK: Final = "webhook:"
+_LIKENESS_MIN: Final = 0.9
+"""From here on a foreign name counts as one of ours gone wrong, such as DONEOPT_PORT."""
 
 
 class SettingsError(Exception):
@@ -40,6 +45,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     env: Literal["development", "production"]
     log_level: str
 
+    def __repr__(self) -> str:
+        """Without what must not get into a log."""
+        return f"Settings(home={str(self.home)!r})"
+
 
 class Setting(msgspec.Struct, frozen=True):
     """One variable: its field, what it is without being set, what it means, and how it is read."""
@@ -50,14 +59,17 @@ class Setting(msgspec.Struct, frozen=True):
     meaning: str
     read: Callable[[str], Any]
     is_secret: bool = False
+    show: Callable[[str], str] = str
 
 
 def _text(text: str) -> str:
     return text
 
 
-def _optional(text: str) -> str | None:
-    return text or None
+def _home(text: str) -> Path:
+    if not text:
+        raise ValueError("must be set: this user has no home directory")
+    return _path(text)
 
 
 def _path(text: str) -> Path:
@@ -69,7 +81,7 @@ def _optional_path(text: str) -> Path | None:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65_535):
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535):
         raise ValueError("must be 0 to 65535; 0 picks a free port")
     return int(text)
 
@@ -77,13 +89,15 @@ def _port(text: str) -> int:
 def _secret(text: str) -> bytes | None:
     if not text:
         return None
-    if len(text.encode()) < SECRET_LENGTH_MIN:
+    # Read as the kept file is: whoever moves it into the environment must not get another key by a line break.
+    secret = os.fsencode(text).strip()
+    if len(secret) < SECRET_LENGTH_MIN:
         raise ValueError(f"must have at least {SECRET_LENGTH_MIN} characters; make one with: openssl rand -base64 33")
-    return text.encode()
+    return secret
 
 
 def _webhook_secret(text: str) -> bytes | None:
-    return None if _secret(text) is None else read_secret(text)
+    return None if _secret(text) is None else read_secret(text.strip())
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -96,13 +110,26 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 def _providers(text: str) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     for name in names:
-        if name.startswith("webhook:"):
-            checked_url(name.removeprefix("webhook:"))
+        if name.startswith(_WEBHOOK):
+            checked_url(name.removeprefix(_WEBHOOK))
         elif name != "inbox":
             raise ValueError("must be inbox or webhook:<http or https URL>")
     if len(names) != 1:
         raise ValueError("must name one provider: inbox or webhook:<url>")
     return names
+
+
+def _shown_provider(text: str) -> str:
+    """Without what may be a password: the user and the query of a webhook's address."""
+    try:
+        _providers(text)
+    except ValueError:
+        return "…"
+    if not text.startswith(_WEBHOOK):
+        return text
+    url = urlsplit(text.removeprefix(_WEBHOOK))
+    user, _, host = url.netloc.rpartition("@")
+    return _WEBHOOK + url._replace(netloc=f"…@{host}" if user else host, query="…" if url.query else "").geturl()
 
 
 def _environment(text: str) -> str:
@@ -118,13 +145,22 @@ def _level(text: str) -> str:
 
 
 def _database(text: str) -> str | None:
-    if text and not text.startswith(("postgresql://", "postgres://")):
+    if not text:
+        return None
+    if not text.startswith(("postgresql://", "postgres://")):
         raise ValueError("must be a postgresql:// URL")
-    return text or None
+    try:
+        conninfo_to_dict(text)
+    except psycopg.Error:
+        # What libpq says may hold a piece of the password.
+        raise ValueError(
+            "is not an address that Postgres' own client understands; percent-encode what is special in its password"
+        ) from None
+    return text
 
 
 SETTINGS: Final = (
-    Setting("DONEOTP_HOME", "home", "", "data directory: embedded Postgres, secrets, logs", _path),
+    Setting("DONEOTP_HOME", "home", "", "data directory: embedded Postgres, secrets, logs", _home),
     Setting(
         "DONEOTP_DATABASE_URL",
         "database_url",
@@ -147,7 +183,9 @@ SETTINGS: Final = (
         is_secret=True,
     ),
     Setting("DONEOTP_TRUSTED_PROXIES", "trusted_proxies", "", "CIDRs whose X-Forwarded-For is believed", _networks),
-    Setting("DONEOTP_SMS", "sms", "inbox", "provider for live keys: inbox, webhook:<url>", _providers),
+    Setting(
+        "DONEOTP_SMS", "sms", "inbox", "provider for live keys: inbox, webhook:<url>", _providers, show=_shown_provider
+    ),
     Setting(
         "DONEOTP_WEBHOOK_SECRET",
         "webhook_secret",
@@ -166,14 +204,15 @@ SETTINGS: Final = (
     Setting("DONEOTP_LOG_LEVEL", "log_level", "info", "least severe lines to log: debug, info, warning, error", _level),
 )
 
+_NAMES: Final = tuple(setting.name for setting in SETTINGS)
+
 
 def load(environ: Mapping[str, str]) -> Settings:
     """The settings in `environ`; raises SettingsError with every problem at once."""
     problems: list[str] = []
-    known = {setting.name for setting in SETTINGS}
     for name in sorted(environ):
-        if name.startswith(_PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+        if _is_misspelt(name):
+            near = difflib.get_close_matches(name.upper(), _NAMES, n=1)
             problems.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "; unset it"))
     values: dict[str, Any] = {}
     for setting in SETTINGS:
@@ -181,7 +220,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         try:
             values[setting.field] = setting.read(text)
         except ValueError as error:
-            problems.append(f"{setting.name} {error}")
+            problems.append(f"{setting.name}: {error}")
     if values.get("env") == "production" and "inbox" in values.get("sms", ()):
         problems.append("DONEOTP_SMS is inbox, which production refuses; set DONEOTP_SMS=webhook:<url>")
     if problems:
@@ -194,7 +233,7 @@ def sources(environ: Mapping[str, str]) -> list[dict[str, str]]:
     rows = []
     for setting in SETTINGS:
         given = environ.get(setting.name, "")
-        value = given or _default(setting, environ)
+        value = setting.show(given or _default(setting, environ))
         if setting.is_secret:
             value = "set" if given else "unset"
         source = "environment" if given else "default"
@@ -202,10 +241,22 @@ def sources(environ: Mapping[str, str]) -> list[dict[str, str]]:
     return rows
 
 
+def _is_misspelt(name: str) -> bool:
+    if name in _NAMES:
+        return False
+    capitals = name.upper()
+    if capitals.startswith(_PREFIX):
+        return True
+    return bool(difflib.get_close_matches(capitals, _NAMES, n=1, cutoff=_LIKENESS_MIN))
+
+
 def _default(setting: Setting, environ: Mapping[str, str]) -> str:
     if setting.field != "home":
         return setting.default
-    user_home = environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
+    try:
+        user_home = environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return ""
     return str(Path(user_home) / ".local/share/doneotp")
 
 

@@ -12,6 +12,10 @@ from tests.support.postgres import Cluster
 from tests.support.server import Server, serving
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", default=2, type=int, help="how often tests/faults kills each process")
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The one Postgres of this test run."""

@@ -1,9 +1,11 @@
 """`serve`: everything on this machine, from one command."""
 
 import argparse
+import contextlib
 import json
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         with database(configured, serve=True) as conninfo:
             _refuse_forgetful(conninfo)
             migrate.up(conninfo)
-            with _listen(configured) as listener:
+            with _ready_file_kept_true(configured.ready_file), _listen(configured) as listener:
                 _serve(arguments, configured, conninfo, root, listener)
     except settings.SettingsError as error:
         raise Refused("settings_invalid", "\n".join(error.problems), "Run ./doneotp config.") from None
@@ -48,11 +50,20 @@ def run(arguments: argparse.Namespace) -> int:
         raise Refused("worker_failed", f"{error}.", "Read logs/server.log in DONEOTP_HOME.") from None
     except psycopg.OperationalError:
         raise Refused("database_unreachable", "The database does not answer.", "Check DONEOTP_DATABASE_URL.") from None
-    finally:
-        settings_file = os.environ.get("DONEOTP_READY_FILE")
-        if settings_file:
-            Path(settings_file).unlink(missing_ok=True)
     return 0
+
+
+@contextlib.contextmanager
+def _ready_file_kept_true(path: Path | None) -> Iterator[None]:
+    """Whatever a killed server left is taken away first, and ours when we end. Only who holds the home's lock may."""
+    if path is None:
+        yield
+        return
+    path.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _serve(

