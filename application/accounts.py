@@ -16,7 +16,7 @@ from application.writer import Decision, Draft, Writer
 from domain import account as accounts
 from domain import keys
 from domain.account import Account
-from domain.events import CreditAdded, Event
+from domain.events import ClockAdvanced, CreditAdded, Event
 from domain.keys import KeyKind
 from domain.refusals import IdempotencyKeyReused, StateConflict
 
@@ -35,8 +35,8 @@ class Administer:
         return Decision(event, () if event is None else (("", event),))
 
     def replay(self, event: Event) -> Event | None:
-        """The same reference a second time: the credit that is there already."""
-        if not isinstance(event, CreditAdded):
+        """The same request a second time: what it recorded is there already."""
+        if not isinstance(event, (CreditAdded, ClockAdvanced)):
             raise IdempotencyKeyReused
         return event
 

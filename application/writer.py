@@ -16,7 +16,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError, PersistenceError
+from eventsourcing.persistence import (
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    PersistenceError,
+)
 
 from application.ledger import Folded, Ledger
 from application.mapper import decode
@@ -169,6 +175,8 @@ class Writer:
         """Appends whose log another process had moved."""
         self.last_contact_at = ledger.now()
         """Monotonic seconds of the last answer from the database."""
+        self.is_away = False
+        """Whether the database was out of reach when it was last tried: then nobody is made to wait for it."""
 
     # From any thread.
 
@@ -212,8 +220,8 @@ class Writer:
         return ticket.future
 
     def _accept(self, ticket: Ticket, *, bounded: bool) -> None:
-        if not self.alive:
-            raise ServiceUnavailable
+        if not self.alive or (bounded and self.is_away):
+            raise ServiceUnavailable(retry_after_seconds=1)
         if bounded and len(self._queue) >= self._queue_max:
             raise Overloaded(retry_after_seconds=1)
         self._queue.append(ticket)
@@ -228,9 +236,13 @@ class Writer:
             self._wake.wait(SWEEP_SECONDS)
             self._wake.clear()
             while self._queue:
+                if self.is_away:
+                    self._refuse_waiting()
+                    break
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
                 self.write(batch)
-                swept_at = self._sweep(swept_at)
+                if not self.is_away:
+                    swept_at = self._sweep(swept_at)
             swept_at = self._sweep(swept_at)
             if self._closing and not self._queue:
                 return
@@ -240,12 +252,28 @@ class Writer:
         now = self._ledger.now()
         if now - swept_at < SWEEP_SECONDS:
             return swept_at
+        self._look()
+        return now
+
+    def _look(self) -> None:
+        """Whether the database is there, and what others wrote to the logs in use."""
         try:
             self._ledger.confirm(self._ledger.active(within_seconds=ACTIVE_SECONDS))
             self.last_contact_at = self._ledger.now()
-        except PersistenceError as error:
+            self.is_away = False
+        except _AWAY as error:
             self._on_failure(error)
-        return now
+            self.is_away = True
+        except Exception as error:  # noqa: BLE001 - a log that cannot be read must not end the writer
+            self._on_failure(error)
+            self.is_away = False
+
+    def _refuse_waiting(self) -> None:
+        """Nothing of what waits was begun: say so at once instead of trying each in turn."""
+        tickets = [self._queue.popleft() for _ in range(len(self._queue))]
+        for ticket in tickets:
+            ticket.outcome = ServiceUnavailable(retry_after_seconds=1)
+        self._deliver(tickets)
 
     def write(self, batch: Sequence[Ticket]) -> None:
         """Decide, store and answer a batch. Never raises."""
@@ -265,11 +293,18 @@ class Writer:
                 failures += 1
                 self._on_failure(error)
                 if not self._settle_unknown(waiting, until=until):
+                    self.is_away = True
                     again = rest = []
-                else:
-                    again = self._undecided(group, error if len(group) == 1 and _is_poison(error) else None)
+                elif _is_poison(error):
+                    again = self._undecided(group, error if len(group) == 1 else None)
                     rest = self._undecided(rest, None)
-            waiting = again + rest
+                else:
+                    # What can be read and not be written, such as a log that somebody else keeps locked, has a limit too.
+                    # And those who queue behind it do not wait for that again.
+                    self.is_away = self._ledger.now() >= until
+                    late = ServiceUnavailable(_OUTCOME_UNKNOWN, retry_after_seconds=1) if self.is_away else None
+                    again, rest = self._undecided(group, late), self._undecided(rest, late)
+            waiting = rest + again
             self._deliver([ticket for ticket in batch if ticket not in waiting and not ticket.delivered])
         self._keep_snapshots(touched)
         self._ledger.evict()
@@ -290,6 +325,8 @@ class Writer:
             if log not in moved:
                 ledger.appended(log, records=draft.records, account=draft.folded, streams=draft.streams)
                 touched.setdefault(log, set()).update(draft.streams)
+                if moved:  # what follows may fail, and these must not be decided twice then
+                    ledger.seen.update(record.event_id for record in draft.records)
         if not moved:
             return []
         self.conflicts += len(moved)
@@ -441,10 +478,12 @@ class Writer:
 
 
 _UNDECIDED: Final = object()
+_AWAY: Final = (OperationalError, InterfaceError, InternalError)
+"""What says more about the database than about the statement; InternalError: it has become a standby, for one."""
 
 
 def _is_poison(error: Exception) -> bool:
-    return not isinstance(error, (OperationalError, InterfaceError, IntegrityError))
+    return not isinstance(error, (*_AWAY, IntegrityError))
 
 
 def _resolve_all(loop: asyncio.AbstractEventLoop, tickets: Sequence[Ticket]) -> None:
@@ -458,10 +497,12 @@ def _resolve_all(loop: asyncio.AbstractEventLoop, tickets: Sequence[Ticket]) -> 
 def _resolve(ticket: Ticket) -> None:
     outcome, future = ticket.outcome, ticket.future
     failed = isinstance(outcome, BaseException)
-    if ticket.after is not None:
-        ticket.after(outcome)
-    if not future.done():
-        if failed:
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
+    try:
+        if ticket.after is not None:
+            ticket.after(outcome)
+    finally:
+        if not future.done():
+            if failed:
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)

@@ -177,13 +177,15 @@ def resume(account: Account, *, by: str, now: datetime) -> AccountResumed | None
     return AccountResumed(at=now, by=by) if account.suspended else None
 
 
-def advance_clock(account: Account, *, seconds: int, key_id: str, now: datetime) -> ClockAdvanced:
+def advance_clock(
+    account: Account, *, seconds: int, key_id: str, now: datetime, idempotency: str = ""
+) -> ClockAdvanced:
     """Move a test log's clock forward; raises StateConflict on a live log and InvalidRequest out of bounds."""
     if account.mode != "test":
         raise StateConflict("Only the clock of test keys can be moved.")
     if seconds < 1 or account.clock_advanced_seconds + seconds > CLOCK_ADVANCE_MAX_SECONDS:
         raise InvalidRequest(f"seconds must be at least 1, and at most {CLOCK_ADVANCE_MAX_SECONDS} in total.")
-    return ClockAdvanced(at=now, seconds=seconds, key_id=key_id)
+    return ClockAdvanced(at=now, seconds=seconds, key_id=key_id, idempotency=idempotency)
 
 
 def require_open(account: Account) -> None:

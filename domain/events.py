@@ -185,11 +185,10 @@ class AccountResumed(Event, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""
 
 
-class ClockAdvanced(Event, frozen=True, kw_only=True, omit_defaults=True):
+class ClockAdvanced(Answerable, frozen=True, kw_only=True, omit_defaults=True):
     """The clock of a test log was moved forward by `seconds`."""
 
     seconds: int
-    key_id: str = ""
 
 
 VERIFICATION_EVENTS: Final = (

@@ -49,7 +49,7 @@ class Books:
 
 
 @contextlib.contextmanager
-def books(conninfo: str, *, root: bytes, readers_max: int = 4) -> Iterator[Books]:
+def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books]:
     """An open ledger, on a database that is migrated."""
     entropy = SystemEntropy()
     recorder = PostgresLogRecorder(conninfo, readers_max=readers_max)

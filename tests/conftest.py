@@ -17,9 +17,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """The one Postgres of this test run."""
-    with postgres.cluster(tmp_path_factory.mktemp("cluster") / "home") as running:
+    with postgres.scratch_home() as home, postgres.cluster(home) as running:
         yield running
 
 

@@ -1,6 +1,7 @@
 """Bodies that clients send, and the checks that belong to their fields alone."""
 
 import re
+import unicodedata
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -79,6 +80,10 @@ _METADATA_KEY: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _METADATA_VALUE_MAX: Final = 200
 _CLEAR_NUMBER: Final = re.compile(r"\+[0-9][0-9 ()./-]{5,}")
 _ADDRESS: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}")
+_TIME: Final = re.compile(r"(?<![0-9A-Fa-f:])[0-9]{2}:[0-9]{2}:[0-9]{2}(?![0-9A-Fa-f:])")
+"""A time of day, which is spelled as part of an address could be."""
+_TELLING_DIGITS: Final = 8
+"""So many last digits of a number, in a row, tell which it is."""
 
 
 def decode(decoder: "msgspec.json.Decoder[Body]", raw: bytes) -> Body:
@@ -98,14 +103,14 @@ def code(text: str) -> str:
     return text
 
 
-def locale(text: str | None) -> str:
+def locale(text: str | None, phone: PhoneNumber) -> str:
     """A language tag, or empty."""
-    return _matched(text, _LOCALE, "locale must be a BCP 47 language tag such as en or pt-BR.")
+    return _matched(text, _LOCALE, phone, "locale must be a BCP 47 language tag such as en or pt-BR.")
 
 
-def app_hash(text: str | None) -> str:
+def app_hash(text: str | None, phone: PhoneNumber) -> str:
     """An Android app hash, or empty."""
-    return _matched(text, _APP_HASH, "app_hash must be the 11 characters of Android's SMS Retriever.")
+    return _matched(text, _APP_HASH, phone, "app_hash must be the 11 characters of Android's SMS Retriever.")
 
 
 def web_origin(text: str | None, phone: PhoneNumber) -> str:
@@ -136,20 +141,32 @@ def metadata(given: dict[str, Scalar] | None, phone: PhoneNumber) -> dict[str, S
         text = value if isinstance(value, str) else repr(value)
         if len(text) > _METADATA_VALUE_MAX:
             raise InvalidRequest(f"metadata values have at most {_METADATA_VALUE_MAX} characters.")
-        if any(_CLEAR_NUMBER.search(part) or _ADDRESS.search(part) or _names(phone, part) for part in (key, text)):
+        if any(_is_personal(part) or _names(phone, part) for part in (key, text)):
             raise InvalidRequest("metadata must not hold phone numbers or addresses: it is kept for ever.")
     return given or {}
 
 
+def _is_personal(text: str) -> bool:
+    """Whether some phone number or address is spelled out in `text`."""
+    plain = _TIME.sub("", _plain(text))
+    return _CLEAR_NUMBER.search(plain) is not None or _ADDRESS.search(plain) is not None
+
+
+def _plain(text: str) -> str:
+    """The text with the digits and signs of every script in ASCII."""
+    compatible = unicodedata.normalize("NFKC", text)
+    return "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in compatible)
+
+
 def _names(phone: PhoneNumber, text: str) -> bool:
     """Whether `text` has the digits of this number, with or without its country code."""
-    digits = re.sub(r"[^0-9]", "", text)
-    return phone.e164[1:] in digits or (len(digits) > 6 and phone.e164.endswith(digits))
+    digits = re.sub(r"[^0-9]", "", _plain(text))
+    return phone.e164[1:][-_TELLING_DIGITS:] in digits or (len(digits) > 6 and phone.e164.endswith(digits))
 
 
-def _matched(text: str | None, pattern: "re.Pattern[str]", detail: str) -> str:
+def _matched(text: str | None, pattern: "re.Pattern[str]", phone: PhoneNumber, detail: str) -> str:
     if text is None:
         return ""
-    if pattern.fullmatch(text) is None:
+    if pattern.fullmatch(text) is None or _names(phone, text):
         raise InvalidRequest(detail)
     return text

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
@@ -103,7 +104,7 @@ def route(call: Call, desk: Desk) -> HTTPRouteHandler:
             if call.keys != "none":
                 identity = await identify(desk, request.scope, public_allowed=public_allowed)
             if call.method == "POST" and identity is not None:
-                raw = await request.body()
+                raw = await _whole_body(request)
                 repeat = idempotency(desk, request.scope, identity, raw=raw)
                 if decoder is not None:
                     body = bodies.decode(decoder, raw)
@@ -116,6 +117,13 @@ def route(call: Call, desk: Desk) -> HTTPRouteHandler:
 
     endpoint.__name__ = call.handler.__name__
     return HTTPRouteHandler(call.path, http_method=[call.method], status_code=200, include_in_schema=False)(endpoint)
+
+
+async def _whole_body(request: Request[Any, Any, Any]) -> bytes:
+    try:
+        return await request.body()
+    except InternalServerException:  # what Litestar calls a client that left while it was sending
+        raise InvalidRequest("The body ended early.") from None
 
 
 def refused(refusal: Refusal, scope: Any) -> ASGIResponse:

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final, Literal
+
+from eventsourcing.persistence import InterfaceError, InternalError, OperationalError
 
 from application.accounts import ReadAccount
 from application.dispatch import Dispatcher
@@ -17,7 +20,7 @@ from application.writer import Writer
 from domain import keys
 from domain.account import Account, Key
 from domain.keys import KeyKind
-from domain.refusals import StateConflict
+from domain.refusals import ServiceUnavailable, StateConflict
 from domain.verification import Caller
 from interfaces.http import addresses
 from interfaces.http.problems import HttpRefusal
@@ -26,6 +29,11 @@ from interfaces.sms.inbox import InboxStore
 
 FRESH_SECONDS: Final = 0.6
 """How old a view of an account may be when it lets a key in: a revoked key is refused within a second everywhere."""
+READ_SECONDS_MAX: Final = 10.0
+READERS_MAX: Final = 3
+"""Fewer than the recorder's reading lines: slow reads must not keep the writer from one. Threads of their own: nor may
+they keep anything else, such as looking up a provider's address, from a thread."""
+_READERS: Final = ThreadPoolExecutor(READERS_MAX, thread_name_prefix="doneotp-reader")
 _IDEMPOTENCY_KEY_MAX: Final = 255
 _KEYS_READ_MAX: Final = 2_048
 
@@ -130,5 +138,9 @@ def idempotency(desk: Desk, scope: Any, identity: Identity, *, raw: bytes) -> st
 
 
 async def in_thread(function: Any, *arguments: Any) -> Any:
-    """A blocking read of the ledger, off the loop. Its own timeouts end it."""
-    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+    """A blocking read of the ledger, off the loop; raises ServiceUnavailable when it is not answered in time."""
+    try:
+        async with asyncio.timeout(READ_SECONDS_MAX):
+            return await asyncio.get_running_loop().run_in_executor(_READERS, function, *arguments)
+    except (TimeoutError, OperationalError, InterfaceError, InternalError):
+        raise ServiceUnavailable(retry_after_seconds=1) from None

@@ -26,7 +26,7 @@ def routes(described: dict[str, Any]) -> Sequence[HTTPRouteHandler]:
 
     @get("/assets/page.css", include_in_schema=False)
     async def style() -> Response[bytes]:
-        return asset("page.css", "text/css; charset=utf-8")
+        return asset("page.css", "text/css")
 
     @get("/", include_in_schema=False)
     async def home() -> Redirect:

@@ -92,22 +92,22 @@ def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
     @get("/inbox/messages", include_in_schema=False, guards=[_only_by_address])
     async def messages(request: Request[Any, Any, Any]) -> Response[bytes]:
         limit = request.query_params.get("limit", str(_INBOX_LIMIT_MAX))
-        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:5]) <= _INBOX_LIMIT_MAX):
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= 18 and 1 <= int(limit) <= _INBOX_LIMIT_MAX):
             raise InvalidRequest(f"limit must be a whole number from 1 to {_INBOX_LIMIT_MAX}.")
         entries, cursor = await inbox.messages(request.query_params.get("after", ""), int(limit))
         return _json(msgspec.json.encode({"messages": entries, "cursor": cursor}))
 
     @get("/inbox", include_in_schema=False)
     async def inbox_page() -> Response[bytes]:
-        return asset("inbox/inbox.html", "text/html; charset=utf-8")
+        return asset("inbox/inbox.html", "text/html")
 
     @get("/inbox/assets/inbox.js", include_in_schema=False)
     async def inbox_script() -> Response[bytes]:
-        return asset("inbox/inbox.js", "text/javascript; charset=utf-8")
+        return asset("inbox/inbox.js", "text/javascript")
 
     @get("/inbox/assets/inbox.css", include_in_schema=False)
     async def inbox_style() -> Response[bytes]:
-        return asset("inbox/inbox.css", "text/css; charset=utf-8")
+        return asset("inbox/inbox.css", "text/css")
 
     return (latest, messages, inbox_page, inbox_script, inbox_style)
 
@@ -116,7 +116,10 @@ def _only_by_address(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRout
     """Codes are for whoever reached this machine by its address or a local name: a page of some other name, resolved to
     this machine by DNS rebinding, must not read them out of a developer's browser.
     """
-    host = (urlsplit(f"//{connection.headers.get('host', '')}").hostname or "").rstrip(".")
+    try:
+        host = (urlsplit(f"//{connection.headers.get('host', '')}").hostname or "").rstrip(".")
+    except ValueError:
+        raise InvalidRequest("The Host header is not a host.") from None
     if "." in host and parse(host) is None and not host.endswith(".localhost"):
         raise HttpRefusal("origin_not_allowed", "Open the inbox by the machine's address or a local name.")
 
@@ -127,7 +130,7 @@ def page(title: str, body: str) -> Response[bytes]:
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{html.escape(title)}</title><link rel=stylesheet href=/assets/page.css><main>{body}</main></html>"
     )
-    return Response(text.encode(), media_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+    return Response(text.encode(), media_type="text/html", headers=PAGE_HEADERS)
 
 
 def asset(name: str, media_type: str) -> Response[bytes]:

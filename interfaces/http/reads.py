@@ -147,6 +147,8 @@ async def events(context: Context) -> Feed:
             raise Overloaded(retry_after_seconds=1)
         _waiters += 1
         try:
+            # Only a log that the writer knows is looked after, and a test log nobody may have used here yet.
+            await desk.writer.ask(ReadBalance(log))
             async with asyncio.timeout(wait):
                 while not desk.ledger.is_beyond(log, after):  # noqa: ASYNC110 - the writer's thread has no event to set
                     await asyncio.sleep(_LOOK_SECONDS)

@@ -1,13 +1,14 @@
 """For test keys and for development: the test clock, the scenario numbers, the inbox."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from application.accounts import Administer, ReadBalance
+from application.accounts import Administer
 from application.scenarios import SCENARIOS, Scenario
 from domain import account as accounts
+from domain.events import ClockAdvanced
 from domain.refusals import InvalidRequest
 from interfaces.http import bodies
 from interfaces.http.calls import Call, Context
@@ -32,15 +33,17 @@ async def advance_clock(context: Context) -> TestClock:
     if identity.mode != "test":
         raise HttpRefusal("key_scope_forbidden", "Only the clock of test keys can be moved: use a test key.")
     seconds = context.body.seconds
-    await context.desk.writer.ask(
+    advanced = await context.desk.writer.ask(
         Administer(
             identity.log,
-            lambda account, now: accounts.advance_clock(account, seconds=seconds, key_id=identity.key.id, now=now),
+            lambda account, now: accounts.advance_clock(
+                account, seconds=seconds, key_id=identity.key.id, now=now, idempotency=context.idempotency
+            ),
+            idempotency=context.idempotency,
         )
     )
-    now = (await context.desk.writer.ask(ReadBalance(identity.log))).at
-    assert now is not None, "a balance of now has its moment"
-    return TestClock(now=now)
+    assert isinstance(advanced, ClockAdvanced), "what the rule records"
+    return TestClock(now=advanced.at + timedelta(seconds=advanced.seconds))
 
 
 async def scenarios(_: Context) -> Scenarios:

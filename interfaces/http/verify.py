@@ -53,9 +53,9 @@ async def send(context: Context) -> Sent:
         keyring=desk.keyring,
         entropy=desk.entropy,
         policy=identity.account.policy,
-        locale=bodies.locale(body.locale),
+        locale=bodies.locale(body.locale, phone),
         web_origin=bodies.web_origin(body.web_origin, phone),
-        app_hash=bodies.app_hash(body.app_hash),
+        app_hash=bodies.app_hash(body.app_hash, phone),
         metadata=bodies.metadata(body.metadata, phone),
     )
     if identity.mode == "test":

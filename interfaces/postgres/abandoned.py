@@ -9,22 +9,22 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from eventsourcing.persistence import PersistenceError
-
 from application.dispatch import ABANDONED_SECONDS
 from application.mapper import decode
 from application.ports import Clock
 from application.verifications import RecordFailed
 from application.writer import Writer
 from domain.events import CodeRequested
-from domain.refusals import Refusal, StateConflict
+from domain.refusals import StateConflict
 from interfaces.postgres.recorder import PostgresLogRecorder
 
 SWEEP_SECONDS: Final = 5.0
 ROWS_MAX: Final = 5_000
+LOGS_MAX: Final = 1_000
+"""Logs in one read. All are looked at in turn: a busy thousand must not keep the refunds of the others waiting."""
 _BEHIND: Final = b"""
 SELECT h.log, coalesce(m.position, 0), h.position FROM doneotp.heads AS h LEFT JOIN doneotp.handoff_marks AS m USING (log)
-WHERE h.position > coalesce(m.position, 0) LIMIT 1000"""
+WHERE h.log > %b AND h.position > coalesce(m.position, 0) ORDER BY h.log LIMIT %b"""
 _OPEN: Final = b"""
 SELECT r.stream, r.position, r.topic, r.body FROM doneotp.events AS r
 WHERE r.log = %b AND r.position > %b AND r.position <= %b AND r.topic = 'CodeRequested.v1' AND NOT EXISTS (
@@ -71,15 +71,26 @@ class Sweep:
 
     async def once(self) -> int:
         """One look at every log with news; returns how many handoffs were given up."""
-        given_up = 0
-        for log, mark, head in await self._rows(_BEHIND, ()):
-            settled, until = mark, mark
-            while settled == until < head:
-                until = min(head, until + ROWS_MAX)
-                settled, count = await self._settle(log, settled, until)
-                given_up += count
-            if settled > mark:
-                await self._rows(_MARK, (log, settled))
+        given_up, last = 0, ""
+        while behind := await self._rows(_BEHIND, (last, LOGS_MAX)):
+            for log, mark, head in behind:
+                try:
+                    given_up += await self._look_through(log, mark, head)
+                except Exception as error:  # noqa: BLE001 - a log that cannot be read keeps no other from its refunds
+                    self._on_failure(error)
+                    if self._writer.is_away:
+                        return given_up
+            last = behind[-1][0]
+        return given_up
+
+    async def _look_through(self, log: str, mark: int, head: int) -> int:
+        settled, until, given_up = mark, mark, 0
+        while settled == until < head:
+            until = min(head, until + ROWS_MAX)
+            settled, count = await self._settle(log, settled, until)
+            given_up += count
+        if settled > mark:
+            await self._rows(_MARK, (log, settled))
         return given_up
 
     async def _settle(self, log: str, after: int, until: int) -> tuple[int, int]:
@@ -104,7 +115,7 @@ class Sweep:
         while True:
             try:
                 await self.once()
-            except (PersistenceError, Refusal) as error:
+            except Exception as error:  # noqa: BLE001 - a sweep that ended would leave every later loss unpaid
                 self._on_failure(error)
             await asyncio.sleep(self._seconds)
 

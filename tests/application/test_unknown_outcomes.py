@@ -1,5 +1,8 @@
 """An append whose fate nobody knows: found out by reading, never decided twice, and told when it cannot be found out."""
 
+import asyncio
+import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from tests.application.world import (
     memory,
     names,
     process,
+    wait_until,
 )
 
 UNKNOWN = "The ledger was lost while recording; repeat the request with the same Idempotency-Key."
@@ -53,8 +57,10 @@ def write_carelessly(home: Process, command: Any) -> None:
     home.ledger.prepare([(command.log, command.stream)])
     home.ledger.confirm([command.log])
     draft = writers.Draft(home.ledger, command.log, now=home.clock.now())
-    draft.take(command.decide(draft).events)
-    home.recorder.append(draft.records)  # type: ignore[attr-defined]
+    [(stream, event)] = command.decide(draft).events
+    version, position = draft.folded.version + 1, draft.position + 1
+    record = home.ledger.record(command.log, stream, version=version, position=position, event=event)
+    memory(home).append([record])
 
 
 @pytest.mark.parametrize("error", LOST)
@@ -165,9 +171,9 @@ def test_a_ledger_that_stays_away_is_unavailable_and_says_what_may_have_happened
 def test_after_an_unknown_outcome_the_same_request_with_its_key_finds_what_was_stored():
     home = process()
     memory(home).lose_acknowledgement()
-    memory(home).fail("log", times=82)
+    memory(home).fail("log", times=1_000)
     assert kinds(home.ask(home.send(key="K"))) == ["ServiceUnavailable"]
-    memory(home)._before["log"].clear()
+    memory(home).calm()
     again: Outgoing = home.do(home.send(key="K"))
     assert (again.is_new, again.answer.resend_in) == (False, 30)
     assert names(home.recorder)[2:] == ["CodeRequested", "CreditDebited"]
@@ -208,11 +214,80 @@ def test_a_turn_that_is_lost_at_its_commit_is_an_unknown_outcome_too():
     assert home.balance()["added"] == 107
 
 
+def test_while_the_ledger_is_away_nobody_is_made_to_wait_for_it(monkeypatch):
+    monkeypatch.setattr(writers, "SWEEP_SECONDS", 0.001)
+    home = process()
+    memory(home).fail("append", times=10_000)
+    memory(home).fail("log", times=10_000)
+    memory(home).fail("heads", times=10_000)
+    home.writer.start()
+    first = home.writer.submit(home.send())
+    assert isinstance(first.exception(10), ServiceUnavailable)
+    assert home.writer.is_away
+    with pytest.raises(ServiceUnavailable) as refused:
+        home.writer.submit(home.send())
+    assert refused.value.retry_after_seconds == 1
+    waited = home.watch.seconds
+    assert isinstance(asyncio.run(unbounded(home)), ServiceUnavailable)
+    assert home.watch.seconds == waited
+    memory(home).calm()
+    home.watch.seconds += 1
+    wait_until(lambda: not home.writer.is_away)
+    assert home.writer.submit(home.send()).result(10).is_new
+    home.writer.close()
+
+
+async def unbounded(home: Process) -> BaseException | None:
+    """What a command that may not be refused for want of room comes to."""
+    asked = home.writer.ask(home.credit(1), bounded=False)
+    await asyncio.wait([asked], timeout=10)
+    return asked.exception()
+
+
+def test_those_who_queue_behind_a_ledger_that_goes_away_are_told_at_once():
+    home = process()
+    reached, go_on = threading.Event(), threading.Event()
+
+    def away() -> None:
+        reached.set()
+        go_on.wait(10)
+        memory(home).fail("log", times=10_000)
+        memory(home).fail("heads", times=10_000)
+        raise OperationalError("the network is away")
+
+    memory(home).steal("append", by=away)
+    home.writer.start()
+    first = home.writer.submit(home.credit(1))
+    assert reached.wait(10)
+    rest = [home.writer.submit(home.credit(1)) for _ in range(writers.BATCH_MAX + 100)]
+    go_on.set()
+    details = [str(future.exception(10)) for future in (first, *rest)]
+    assert details == [UNKNOWN] + [NOTHING] * len(rest)
+    assert home.watch.seconds == pytest.approx(writers.UNKNOWN_SECONDS_MAX, abs=0.2)
+    memory(home).calm()
+    home.writer.close()
+
+
+def test_a_log_that_is_read_and_never_written_has_a_limit_in_time():
+    home = process()
+    for _ in range(writers.TRIES_MAX):
+        memory(home).steal("append", by=partial(slowly, home))
+    [answer] = home.ask(home.send())
+    assert (type(answer), answer.retry_after_seconds, home.writer.is_away) == (ServiceUnavailable, 1, True)
+    assert home.watch.seconds == writers.UNKNOWN_SECONDS_MAX + 1
+
+
+def slowly(home: Process) -> None:
+    """A lock that is waited for and not given."""
+    home.watch.seconds += 3
+    raise OperationalError("canceling statement due to lock timeout")
+
+
 def unreadable(home: Process, log: str, stream: str = "") -> None:
     """Let a version of DoneOTP that is not written yet append to a log."""
     before = memory(home).log(log)
     version = sum(record.stream == stream for record in before) + 1
-    home.recorder.append(  # type: ignore[attr-defined]
+    memory(home).append(
         [
             Record(
                 originator_id=f"{log}/{stream}" if stream else log,
@@ -255,8 +330,7 @@ def test_a_log_that_cannot_be_read_does_not_end_the_writer(monkeypatch):
     unreadable(home, TEST_LOG)
     home.writer.start()
     home.watch.seconds += 1
-    while not home.failures:
-        pass
+    wait_until(lambda: bool(home.failures))
     assert home.writer.submit(home.send()).result(10).is_new
     home.writer.close()
 

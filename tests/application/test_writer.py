@@ -2,12 +2,12 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,7 +28,18 @@ from domain.refusals import (
     StateConflict,
     WrongCode,
 )
-from tests.application.world import ACCOUNT, NUMBER, OTHER_NUMBER, Process, events, kinds, memory, names, process
+from tests.application.world import (
+    ACCOUNT,
+    NUMBER,
+    OTHER_NUMBER,
+    Process,
+    events,
+    kinds,
+    memory,
+    names,
+    process,
+    wait_until,
+)
 from tests.support.clock import NOON
 
 
@@ -256,13 +267,6 @@ def test_a_full_queue_is_overloaded_for_those_who_may_be_refused():
     assert (refused.value.retry_after_seconds, home.balance()["added"]) == (1, 104)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.001)
-
-
 def test_what_was_accepted_before_the_close_is_answered_and_nothing_is_accepted_after():
     home = process()
     home.writer.start()
@@ -317,7 +321,12 @@ def test_a_callback_runs_even_when_its_caller_has_given_up():
     home = process()
     heard: list[Any] = []
     reached, go_on = threading.Event(), threading.Event()
-    memory(home).steal("append", by=lambda: (reached.set(), go_on.wait(10)))
+
+    def wait() -> None:
+        reached.set()
+        go_on.wait(10)
+
+    memory(home).steal("append", by=wait)
 
     async def client() -> None:
         asked = home.writer.ask(home.send(), after=heard.append)
@@ -385,10 +394,15 @@ def test_a_sweep_that_fails_is_reported_and_repeated(monkeypatch):
     with started(home):
         for _ in range(3):
             home.watch.seconds += 1
-            seen = len(memory(home).points)
-            wait_until(lambda seen=seen: len(memory(home).points) > seen)
+            asked = len(memory(home).points)
+            wait_until(partial(has_asked_more, home, asked))
         wait_until(lambda: home.ledger.known(ACCOUNT).position == 3)  # type: ignore[union-attr]
         assert kinds(home.failures) == ["OperationalError"] * 2
+
+
+def has_asked_more(home: Process, asked: int) -> bool:
+    """Whether the recorder was asked for anything beyond the first so many times."""
+    return len(memory(home).points) > asked
 
 
 def test_a_code_that_another_process_sent_is_found():

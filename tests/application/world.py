@@ -4,9 +4,10 @@ Several processes may share a recorder; each has a cache of its own. The writer'
 over a batch and looks at the answers.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Literal
 
 from application.accounts import Administer, ReadAccount, ReadBalance
 from application.keyring import Keyring
@@ -28,7 +29,6 @@ from application.writer import Command, Ticket, Writer
 from domain import account as accounts
 from domain import phone as phones
 from domain.account import Account
-from domain.events import Event
 from domain.policy import Policy
 from domain.verification import Caller
 from tests.support.clock import SeededEntropy, SettableClock, Stopwatch
@@ -169,18 +169,19 @@ class Process:
 
     def open(self, *, credits: int = 100) -> "Process":
         """Both logs of the account, and credits."""
-        for log, mode in ((ACCOUNT, "live"), (TEST_LOG, "test")):
-            self.do(
-                Administer(
-                    log,
-                    lambda account, now, mode=mode: accounts.open_account(
-                        account, account_id=ACCOUNT, name="Acme", mode=mode, by="operator", now=now
-                    ),
-                )
-            )
+        self.do(self.opening(ACCOUNT, mode="live"))
+        self.do(self.opening(TEST_LOG, mode="test"))
         if credits:
             self.do(self.credit(credits))
         return self
+
+    def opening(self, log: str, *, mode: Literal["live", "test"]) -> Administer:
+        return Administer(
+            log,
+            lambda account, now: accounts.open_account(
+                account, account_id=ACCOUNT, name="Acme", mode=mode, by="operator", now=now
+            ),
+        )
 
     def credit(self, credits: int, reference: str = "R1", *, log: str = ACCOUNT, idempotency: str = "") -> Administer:
         return Administer(
@@ -192,16 +193,19 @@ class Process:
         )
 
     def suspend(self, reason: str = "fraud", *, log: str = ACCOUNT) -> Administer:
-        return Administer(
-            log, lambda account, now: accounts.suspend(account, reason=reason, by="operator", now=now)
-        )
+        return Administer(log, lambda account, now: accounts.suspend(account, reason=reason, by="operator", now=now))
 
     def resume(self, *, log: str = ACCOUNT) -> Administer:
         return Administer(log, lambda account, now: accounts.resume(account, by="operator", now=now))
 
-    def advance(self, seconds: int, *, log: str = TEST_LOG) -> Administer:
+    def advance(self, seconds: int, *, key: str = "", log: str = TEST_LOG) -> Administer:
+        idempotency = self.caller(key, f"advance {seconds}", log=log).idempotency
         return Administer(
-            log, lambda account, now: accounts.advance_clock(account, seconds=seconds, key_id="key_1", now=now)
+            log,
+            lambda account, now: accounts.advance_clock(
+                account, seconds=seconds, key_id="key_1", now=now, idempotency=idempotency
+            ),
+            idempotency=idempotency,
         )
 
     def balance(self, *, log: str = ACCOUNT) -> dict[str, int]:
@@ -226,8 +230,8 @@ def outcome(future: Any) -> Any:
     return future.exception() or future.result()
 
 
-def events(recorder: LogRecorder, log: str = ACCOUNT) -> list[Event]:
-    """All facts of a log."""
+def events(recorder: LogRecorder, log: str = ACCOUNT) -> list[Any]:
+    """All facts of a log; each is an Event of its own kind."""
     return [decode(record.topic, record.state) for record in recorder.select_log(log, after=0, limit=1_000_000)]
 
 
@@ -250,3 +254,11 @@ def memory(process: Process) -> MemoryLogRecorder:
     """The recorder of a process, for its faults."""
     assert isinstance(process.recorder, MemoryLogRecorder)
     return process.recorder
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Until another thread has brought it about."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.001)

@@ -91,7 +91,7 @@ def resume(account):
 
 
 def advance(seconds):
-    return lambda account: accounts.advance_clock(account, seconds=seconds, key_id="key_a", now=NOON)
+    return lambda account: accounts.advance_clock(account, seconds=seconds, key_id="key_a", now=NOON, idempotency="a.b")
 
 
 # Opening.
@@ -345,11 +345,13 @@ def test_an_account_that_was_never_opened_cannot_be_administered(ask):
 def test_the_clock_of_a_test_log_moves_forward_up_to_a_limit():
     scenario = given_account(opened(mode="test"))
     for seconds in (1, CLOCK_ADVANCE_MAX_SECONDS):
-        scenario.when(advance(seconds)).records(ClockAdvanced(at=NOON, seconds=seconds, key_id="key_a"))
+        scenario.when(advance(seconds)).records(
+            ClockAdvanced(at=NOON, seconds=seconds, key_id="key_a", idempotency="a.b")
+        )
     moved = given_account(opened(mode="test"), ClockAdvanced(at=NOON, seconds=5), ClockAdvanced(at=NOON, seconds=7))
     assert moved.state.clock_advanced_seconds == 12
     last = CLOCK_ADVANCE_MAX_SECONDS - 12
-    moved.when(advance(last)).records(ClockAdvanced(at=NOON, seconds=last, key_id="key_a"))
+    moved.when(advance(last)).records(ClockAdvanced(at=NOON, seconds=last, key_id="key_a", idempotency="a.b"))
     for seconds in (-1, 0, last + 1):
         assert says(moved.when(advance(seconds)).refusal) == (
             InvalidRequest,

@@ -27,7 +27,7 @@ FORMAT = {
     "PolicyChanged.v1": ["at", "changes", "by="],
     "AccountSuspended.v1": ["at", "reason", "by="],
     "AccountResumed.v1": ["at", "by="],
-    "ClockAdvanced.v1": ["at", "seconds", "key_id="],
+    "ClockAdvanced.v1": ["at", "key_id=", "client_ip=", "idempotency=", "seconds"],
 }
 
 
@@ -64,4 +64,5 @@ def test_what_a_repeated_request_finds_again_carries_its_key():
         "TokenRedeemed",
         "VerificationCancelled",
         "CreditAdded",
+        "ClockAdvanced",
     }

@@ -8,36 +8,41 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from interfaces.postgres.binaries import EmbeddedUnavailable
 from interfaces.postgres.embedded import EmbeddedPostgres
+from tests.support import postgres
 from tests.support.postgres import Cluster
 
 START_SECONDS_MAX = 60.0
 
 
 class Fragile:
-    """A server as an operator has it somewhere else: whoever uses it only knows an address."""
+    """A server as an operator has it somewhere else: who uses it knows an address and nothing more."""
 
     def __init__(self, home: Path) -> None:
         self._server = EmbeddedPostgres(home, report=lambda text: None)
         self._server.start()
         self.cluster = Cluster(home)
-        self._postmaster = self._find_postmaster()
+
+    def processes(self) -> list[psutil.Process]:
+        """The postmaster, and then its children."""
+        with psycopg.connect(self.cluster.conninfo()) as connection:
+            postmaster = psutil.Process(connection.info.backend_pid).parent()
+        assert postmaster is not None, "a backend has a parent"
+        return [postmaster, *postmaster.children(recursive=True)]
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Nothing is answered and nothing is refused: what a network that swallows packets looks like."""
+        """Nothing is answered and nothing is refused, as when a network swallows every packet."""
+        postmaster = self.processes()[0]
         stopped: list[psutil.Process] = []
         try:
-            # The postmaster first: then no process is born that is not seen.
-            stopped.append(self._postmaster)
-            self._postmaster.suspend()
-            for child in self._postmaster.children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    child.suspend()
-                    stopped.append(child)
+            # The postmaster first: from then on no process is born that nobody has seen.
+            stopped += _suspended([postmaster])
+            stopped += _suspended(postmaster.children(recursive=True))
             yield
         finally:
             for process in reversed(stopped):
@@ -46,15 +51,15 @@ class Fragile:
 
     def kill(self) -> None:
         """End all of it as a power cut does."""
-        children = self._postmaster.children(recursive=True)
-        for process in [self._postmaster, *children]:
+        processes = self.processes()
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
-        psutil.wait_procs(children, timeout=START_SECONDS_MAX)
+        self._server.stop()
+        psutil.wait_procs(processes[1:], timeout=START_SECONDS_MAX)
 
     def start(self) -> None:
-        """Bring it back after it was killed; what it left in memory may take it a moment to let go."""
-        self._server.stop()
+        """Bring it back after it was killed; the system may take a moment to let go of what it held."""
         until = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
@@ -64,32 +69,25 @@ class Fragile:
                     raise
                 time.sleep(0.1)
             else:
-                break
-        self._postmaster = self._find_postmaster()
+                return
 
     def stop(self) -> None:
         self._server.stop()
 
-    def _find_postmaster(self) -> psutil.Process:
-        ((pid,),) = self.cluster.execute("SELECT pg_backend_pid()")
-        with psycopg_backend(self.cluster) as backend:
-            parent = psutil.Process(backend).parent()
-        assert parent is not None, f"a backend has a parent: {pid}"
-        return parent
 
-
-@contextlib.contextmanager
-def psycopg_backend(cluster: Cluster) -> Iterator[int]:
-    """The process that serves a connection, for as long as the context lasts."""
-    import psycopg
-
-    with psycopg.connect(cluster.conninfo()) as connection:
-        yield connection.info.backend_pid
+def _suspended(processes: list[psutil.Process]) -> list[psutil.Process]:
+    stopped = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
+            stopped.append(process)
+    return stopped
 
 
 @pytest.fixture(scope="session")
-def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fragile]:
-    """Whole again whenever a test ends."""
-    postgres = Fragile(tmp_path_factory.mktemp("fragile") / "home")
-    yield postgres
-    postgres.stop()
+def fragile() -> Iterator[Fragile]:
+    """Whoever breaks it mends it before the test ends."""
+    with postgres.scratch_home() as home:
+        server = Fragile(home)
+        yield server
+        server.stop()

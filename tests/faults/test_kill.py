@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
+from typing import Self
 
 import psycopg
 import pytest
@@ -42,7 +43,7 @@ class Load:
         self.acknowledged: list[str] = []
         self._threads = [threading.Thread(target=self._run) for _ in range(CALLERS)]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

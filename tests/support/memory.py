@@ -79,6 +79,12 @@ class MemoryLogRecorder(LogRecorder):
         """From now on the database refuses whatever comes with a record of this topic."""
         self._poisoned.add(topic)
 
+    def calm(self) -> None:
+        """Nothing that was arranged happens any more."""
+        self._after_append.clear()
+        for arranged in self._before.values():
+            arranged.clear()
+
     # What a test looks at or prepares.
 
     def log(self, log: str) -> list[Record]:

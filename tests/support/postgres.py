@@ -4,6 +4,10 @@ A template is migrated once; every test gets a copy of it and drops the copy.
 """
 
 import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -16,6 +20,9 @@ from interfaces.postgres import embedded, migrate
 from interfaces.postgres.embedded import EmbeddedPostgres
 
 TEMPLATE = "template_doneotp"
+_MEMORY = Path("/dev/shm")
+_FREE_BYTES_MIN = 2 * 1024**3
+_PREFIX = "doneotp-test-"
 
 
 class Cluster:
@@ -63,3 +70,31 @@ def cluster(home: Path) -> Iterator[Cluster]:
         yield Cluster(home)
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def scratch_home() -> Iterator[Path]:
+    """A home that goes when the context ends; in memory where there is room, so that a busy disk slows no test down."""
+    is_roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _FREE_BYTES_MIN
+    parent = _MEMORY if is_roomy else Path(tempfile.gettempdir())
+    for left in parent.glob(f"{_PREFIX}*-*"):
+        owner = left.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not _is_alive(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)  # of a run that was killed: memory does not grow on trees
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent) as directory:
+        yield Path(directory) / "home"
+
+
+def copy_home(source: Path, target: Path) -> None:
+    """A copy in which everything belongs to whom it belonged."""
+    subprocess.run(["cp", "-a", source, target], check=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +45,14 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     """The environment of a child: no setting of ours but what is given, and a home below the test's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DONEOTP_")}
     return kept | {"DONEOTP_HOME": str(home), "DONEOTP_PORT": "0"} | more
+
+
+def wait_for(condition: Callable[[], object], *, seconds: float = START_SECONDS_MAX) -> None:
+    """Return once the condition holds; fail when it does not in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it does not come about"
+        time.sleep(0.02)
 
 
 def run(*words: str, home: Path, **more: str) -> Ended:
@@ -180,9 +188,8 @@ def serving(home: Path, *, workers: int = 1, more: Mapping[str, str] | None = No
     server = Server(home, workers=workers, more=more)
     try:
         yield server.wait_ready()
-    except BaseException:
-        server.kill()
-        raise
-    else:
         if server.process.returncode is None:
             server.stop()
+    finally:
+        if server.process.poll() is None:
+            server.kill()

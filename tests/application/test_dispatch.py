@@ -1,0 +1,391 @@
+"""The handoff: what a provider took or did not take, bounded, within a deadline, and drained."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from application import dispatch
+from application.dispatch import ABANDONED_SECONDS, DEADLINE_SECONDS, Dispatcher
+from application.ports import Accepted, Message, ProviderFailed
+from application.verifications import Outgoing, Sent
+from application.writer import UNKNOWN_SECONDS_MAX
+from domain.refusals import InsufficientCredit, Overloaded
+from tests.application.world import NUMBER, OTHER_NUMBER, Process, events, kinds, memory, names, process, wait_until
+
+NUMBERS = [f"+1415555{n:04}" for n in range(2_600, 2_700)]
+
+
+class Script:
+    """A provider that does what it is told, in order, and then takes everything."""
+
+    name = "script"
+
+    def __init__(self, *acts: Callable[[Message], Any]) -> None:
+        self._acts = list(acts)
+        self.seen: list[Message] = []
+
+    async def send(self, message: Message) -> Accepted:
+        self.seen.append(message)
+        if self._acts:
+            done = self._acts.pop(0)(message)
+            if asyncio.iscoroutine(done):
+                await done
+        return Accepted(f"msg_{len(self.seen)}")
+
+
+def fails(reason: str = "unreachable") -> Callable[[Message], Any]:
+    def act(message: Message) -> None:
+        raise ProviderFailed(reason)
+
+    return act
+
+
+def crashes(message: Message) -> None:
+    raise ZeroDivisionError
+
+
+class Post:
+    """A process with its dispatcher, on the running loop."""
+
+    def __init__(self, home: Process, provider: Any, **more: Any) -> None:
+        self.home = home
+        self.dispatcher = Dispatcher(
+            home.writer, home.clock, lambda message: provider, on_failure=home.failures.append, **more
+        )
+
+    async def send(self, number: str = NUMBER) -> Outgoing:
+        """Ask for a code as HTTP does: keep a place, record, hand over."""
+        self.dispatcher.reserve()
+
+        def hand_over(outcome: Any) -> None:
+            if isinstance(outcome, Outgoing) and outcome.is_new:
+                self.dispatcher.accept(self.message(outcome, number))
+            else:
+                self.dispatcher.release()
+
+        return await self.home.writer.ask(self.home.send(number), after=hand_over)
+
+    def message(self, outgoing: Outgoing, number: str) -> Message:
+        command = self.home.send(number)
+        return Message(
+            log=command.log,
+            stream=command.stream,
+            verification_id=outgoing.answer.verification_id,
+            send=outgoing.send,
+            message_id="msg_ours",
+            to=number,
+            mask=command.phone.mask,
+            text=f"{outgoing.code} is your code",
+            code=outgoing.code,
+            accepted_at=self.home.clock.now(),
+            account=command.log,
+        )
+
+
+@asynccontextmanager
+async def post(home: Process, provider: Any, *, start: bool = True, **more: Any) -> AsyncIterator[Post]:
+    home.writer.start()
+    office = Post(home, provider, **more)
+    if start:
+        office.dispatcher.start()
+    try:
+        yield office
+    finally:
+        await office.dispatcher.stop()
+        home.writer.close()
+
+
+def run(home: Process, provider: Any, act: Callable[[Post], Any], **more: Any) -> Any:
+    """Act with a dispatcher that has started; then everything is drained and the outcome returned."""
+
+    async def main() -> Any:
+        async with post(home, provider, **more) as office:
+            outcome = await act(office)
+            assert await office.dispatcher.drain(timeout_seconds=10)
+            assert office.dispatcher.waiting == 0
+            return outcome
+
+    return asyncio.run(main())
+
+
+def test_a_message_that_was_taken_is_recorded_with_what_the_provider_calls_it():
+    home, provider = process(), Script()
+    outgoing = run(home, provider, lambda office: office.send())
+    assert [(message.to, message.code) for message in provider.seen] == [(NUMBER, outgoing.code)]
+    sent = events(home.recorder)[-1]
+    assert (names(home.recorder)[2:], sent.provider, sent.message_id, sent.segments, sent.send) == (
+        ["CodeRequested", "CreditDebited", "CodeSent"],
+        "script",
+        "msg_1",
+        1,
+        1,
+    )
+
+
+def test_segments_are_those_of_the_text():
+    home, provider = process(), Script()
+
+    async def long(office: Post) -> None:
+        outgoing: Outgoing = await office.home.writer.ask(home.send())
+        office.dispatcher.reserve()
+        office.dispatcher.accept(replace(office.message(outgoing, NUMBER), text="я" * 71))
+
+    run(home, provider, long)
+    assert events(home.recorder)[-1].segments == 2
+
+
+def test_a_message_that_was_not_taken_is_paid_back():
+    home = process()
+    run(home, Script(fails("no_route")), lambda office: office.send())
+    failed, refunded = events(home.recorder)[-2:]
+    assert (names(home.recorder)[-2:], failed.reason, failed.provider, refunded.reason) == (
+        ["SendFailed", "CreditRefunded"],
+        "no_route",
+        "script",
+        "no_route",
+    )
+    assert home.balance()["available"] == 100
+
+
+def test_a_provider_that_crashes_harms_its_message_alone():
+    home = process()
+
+    async def two(office: Post) -> list[Outgoing]:
+        return [await office.send(), await office.send(OTHER_NUMBER)]
+
+    run(home, Script(crashes), two)
+    assert sorted(names(home.recorder)[2:]) == sorted(
+        ["CodeRequested", "CreditDebited"] * 2 + ["SendFailed", "CreditRefunded", "CodeSent"]
+    )
+    failed = next(event for event in events(home.recorder) if type(event).__name__ == "SendFailed")
+    assert (failed.reason, failed.provider, kinds(home.failures)) == ("internal_error", "", ["ZeroDivisionError"])
+
+
+def test_a_message_without_a_provider_is_paid_back():
+    home = process()
+
+    def nobody(message: Message) -> Any:
+        raise KeyError("provider")
+
+    async def main() -> None:
+        home.writer.start()
+        office = Post(home, None)
+        office.dispatcher._providers = nobody
+        office.dispatcher.start()
+        await office.send()
+        assert await office.dispatcher.drain(timeout_seconds=10)
+        await office.dispatcher.stop()
+        home.writer.close()
+
+    asyncio.run(main())
+    assert (names(home.recorder)[-2:], kinds(home.failures)) == (["SendFailed", "CreditRefunded"], ["KeyError"])
+
+
+@pytest.mark.parametrize(("late", "taken"), [(DEADLINE_SECONDS, True), (DEADLINE_SECONDS + 0.001, False)])
+def test_a_message_is_never_handed_over_after_its_deadline(late, taken):
+    home, provider = process(), Script()
+
+    async def main() -> None:
+        async with post(home, provider, start=False) as office:
+            await office.send()
+            home.clock.advance(seconds=late)
+            office.dispatcher.start()
+            assert await office.dispatcher.drain(timeout_seconds=10)
+
+    asyncio.run(main())
+    assert len(provider.seen) == int(taken)
+    assert names(home.recorder)[4:] == (["CodeSent"] if taken else ["SendFailed", "CreditRefunded"])
+    if not taken:
+        assert events(home.recorder)[-2].reason == "deadline"
+
+
+def test_what_is_waiting_is_bounded_and_what_is_refused_costs_nothing():
+    home = process()
+
+    async def main() -> list[Any]:
+        async with post(home, Script(), start=False, waiting_max=3) as office:
+            outcomes = await asyncio.gather(*map(office.send, NUMBERS[:10]), return_exceptions=True)
+            assert office.dispatcher.waiting == 3
+            office.dispatcher.start()
+            assert await office.dispatcher.drain(timeout_seconds=10)
+            again = await office.send(NUMBERS[11])
+            assert await office.dispatcher.drain(timeout_seconds=10)
+            return [*outcomes, again]
+
+    outcomes = asyncio.run(main())
+    assert kinds(outcomes) == ["Outgoing"] * 3 + ["Overloaded"] * 7 + ["Outgoing"]
+    assert {refused.retry_after_seconds for refused in outcomes if isinstance(refused, Overloaded)} == {1}
+    assert home.balance()["debited"] == 4
+
+
+def test_a_place_that_was_kept_for_nothing_is_given_back():
+    home = process(credits=0)
+
+    async def refused(office: Post) -> None:
+        with pytest.raises(InsufficientCredit):
+            await office.send()
+
+    run(home, Script(), refused)
+    assert names(home.recorder) == ["AccountOpened"]
+
+
+def test_many_messages_are_handed_over_at_once():
+    home = process()
+    together: list[int] = []
+
+    async def act(office: Post) -> None:
+        gate = asyncio.Event()
+        under_way = 0
+
+        async def hold(message: Message) -> None:
+            nonlocal under_way
+            under_way += 1
+            together.append(under_way)
+            if under_way == 50:
+                gate.set()
+            await asyncio.wait_for(gate.wait(), 10)
+
+        office.dispatcher._providers = lambda message: Script(hold)
+        await asyncio.gather(*map(office.send, NUMBERS[:50]))
+
+    run(home, Script(), act)
+    assert max(together) == 50
+    assert names(home.recorder).count("CodeSent") == 50
+
+
+def test_draining_waits_for_what_was_accepted_and_says_when_it_took_too_long():
+    home = process()
+
+    async def main() -> list[bool]:
+        gate = asyncio.Event()
+
+        async def hold(message: Message) -> None:
+            await gate.wait()
+
+        async with post(home, Script(hold)) as office:
+            idle = await office.dispatcher.drain(timeout_seconds=10)
+            await office.send()
+            stuck = await office.dispatcher.drain(timeout_seconds=0.01)
+            gate.set()
+            done = await office.dispatcher.drain(timeout_seconds=10)
+            return [idle, stuck, done]
+
+    assert asyncio.run(main()) == [True, False, True]
+    assert names(home.recorder)[-1] == "CodeSent"
+
+
+def test_what_was_not_finished_at_a_stop_is_left_to_the_sweep():
+    home = process()
+
+    async def main() -> int:
+        async with post(home, Script(), start=False) as office:
+            await office.send()
+            await office.dispatcher.stop()
+            return office.dispatcher.waiting
+
+    assert asyncio.run(main()) == 1
+    assert names(home.recorder)[2:] == ["CodeRequested", "CreditDebited"]
+
+
+def test_a_fate_that_cannot_be_recorded_yet_is_recorded_later(monkeypatch):
+    monkeypatch.setattr(dispatch, "RECORD_RETRY_SECONDS", 0.001)
+    home = process()
+
+    def away(message: Message) -> None:
+        memory(home).fail("append", times=10_000)
+        memory(home).fail("log", times=10_000)
+
+    async def disturbed(office: Post) -> None:
+        await office.send()
+        await asyncio.to_thread(wait_until, lambda: home.watch.seconds > 2 * UNKNOWN_SECONDS_MAX)
+        memory(home).calm()
+
+    run(home, Script(away), disturbed)
+    assert names(home.recorder)[2:] == ["CodeRequested", "CreditDebited", "CodeSent"]
+
+
+def test_a_fate_that_cannot_be_recorded_in_time_is_left_to_the_sweep(monkeypatch):
+    monkeypatch.setattr(dispatch, "RECORD_RETRY_SECONDS", 0.001)
+    home = process()
+
+    def away(message: Message) -> None:
+        home.clock.advance(seconds=ABANDONED_SECONDS + 1)
+        memory(home).fail("append", times=10_000)
+        memory(home).fail("log", times=10_000)
+
+    run(home, Script(away), lambda office: office.send())
+    memory(home).calm()
+    assert names(home.recorder)[2:] == ["CodeRequested", "CreditDebited"]
+    home.do(home.refused(Outgoing(*outgoing_of(home)), reason="abandoned"))
+    assert home.balance()["refunded"] == 1
+
+
+def outgoing_of(home: Process) -> tuple[Any, str, int]:
+    """What was answered for the one request in the log, as far as its fate needs it."""
+    requested: Any = events(home.recorder)[2]
+    return Sent(expires_in=1, verification_id=requested.verification_id, resend_in=1), "", requested.send
+
+
+def test_a_fate_that_somebody_else_recorded_is_settled():
+    home = process()
+
+    def swept(message: Message) -> None:
+        other = home.other()
+        other.do(other.refused(Outgoing(*outgoing_of(home)), reason="abandoned"))
+
+    run(home, Script(swept), lambda office: office.send())
+    assert names(home.recorder)[4:] == ["SendFailed", "CreditRefunded"]
+
+
+def test_a_fate_that_the_database_refuses_frees_its_place():
+    home = process()
+    memory(home).poison("CodeSent.v1")
+    run(home, Script(), lambda office: office.send())
+    assert names(home.recorder)[2:] == ["CodeRequested", "CreditDebited"]
+    assert "DataError" in kinds(home.failures)
+
+
+def test_a_writer_that_has_closed_frees_the_place_too():
+    home = process()
+
+    async def main() -> int:
+        gate = asyncio.Event()
+
+        async def hold(message: Message) -> None:
+            await gate.wait()
+
+        home.writer.start()
+        office = Post(home, Script(hold))
+        office.dispatcher.start()
+        await office.send()
+        await asyncio.to_thread(home.writer.close)
+        gate.set()
+        assert await office.dispatcher.drain(timeout_seconds=10)
+        await office.dispatcher.stop()
+        return office.dispatcher.waiting
+
+    assert asyncio.run(main()) == 0
+    assert kinds(home.failures) == ["ServiceUnavailable"]
+
+
+def test_a_fate_nobody_waits_for_any_more_is_no_complaint():
+    home = process()
+
+    async def main() -> None:
+        async with post(home, Script()) as office:
+            future = home.writer.ask(home.send(), bounded=False)
+            dispatch._consume(_cancelled())
+            await future
+            assert office.dispatcher.waiting == 0
+
+    asyncio.run(main())
+
+
+def _cancelled() -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.cancel()
+    return future

@@ -1,0 +1,100 @@
+"""Keys derived from one root: each for one purpose, none of them in the database."""
+
+import pytest
+from hypothesis import given, strategies
+
+from application.keyring import NONCE_BYTES, STREAM_LENGTH, Keyring, stream_in, verification_id
+from tests.application.world import ACCOUNT, NUMBER, OTHER_NUMBER, ROOT, TEST_LOG
+
+KEYS = Keyring(ROOT)
+OTHER = Keyring(b"another root secret, 32 bytes...")
+
+
+def code(keys: Keyring = KEYS, **change: str) -> str:
+    wanted = {"log": ACCOUNT, "e164": NUMBER, "verification_id": "ver_1", "seed": "5eed"} | change
+    return keys.code(
+        log=wanted["log"],
+        e164=wanted["e164"],
+        verification_id=wanted["verification_id"],
+        seed=wanted["seed"],
+        digits=10,
+    )
+
+
+def test_a_number_has_one_stream_in_a_log_and_another_in_every_other():
+    streams = {
+        keys.stream_of(log, number)
+        for keys in (KEYS, OTHER)
+        for log in (ACCOUNT, TEST_LOG, "acct_b")
+        for number in (NUMBER, OTHER_NUMBER)
+    }
+    assert (len(streams), {len(stream) for stream in streams}) == (12, {STREAM_LENGTH})
+    assert KEYS.stream_of(ACCOUNT, NUMBER) == Keyring(ROOT).stream_of(ACCOUNT, NUMBER)
+
+
+def test_a_code_depends_on_log_number_verification_seed_and_root():
+    codes = [
+        code(),
+        code(log=TEST_LOG),
+        code(e164=OTHER_NUMBER),
+        code(verification_id="ver_2"),
+        code(seed="5eee"),
+        code(OTHER),
+    ]
+    assert len(set(codes)) == 6
+    assert code(Keyring(ROOT)) == code()
+
+
+def test_purposes_do_not_share_a_key():
+    derived = [KEYS._derive(purpose) for purpose in ("code", "idempotency", "token", "index/acct_a", "sms-webhook")]
+    assert len({*derived, ROOT}) == 6
+    assert {len(key) for key in derived} == {32}
+    assert KEYS.webhook_secret() == derived[4]
+    assert KEYS.token_key.private_bytes_raw() == derived[2]
+
+
+def test_derived_keys_are_those_that_were_derived_before():
+    """Were they others, every code under way would be wrong and every number would have lost its history."""
+    assert (KEYS.stream_of(ACCOUNT, NUMBER), code()) == ("bGE1btJrB0kAScNeQaUg7w", "1186273209")
+    assert KEYS.idempotency(ACCOUNT, "K", request=b"R") == "u6gd6EGhv6sQ4l7X3KOhoA.gEMFejAfF7aLDTX05M43fQ"
+
+
+def test_an_idempotency_hash_tells_key_log_and_request_apart():
+    one = KEYS.idempotency(ACCOUNT, "K", request=b"R")
+    name, _, fingerprint = one.partition(".")
+    assert KEYS.idempotency(ACCOUNT, "K", request=b"R") == one
+    assert [
+        [name == other_name, fingerprint == other_fingerprint]
+        for other_name, _, other_fingerprint in (
+            KEYS.idempotency(log, key, request=request).partition(".")
+            for log, key, request in ((ACCOUNT, "K", b"S"), (ACCOUNT, "L", b"R"), (TEST_LOG, "K", b"R"))
+        )
+    ] == [[True, False], [False, False], [False, False]]
+    assert OTHER.idempotency(ACCOUNT, "K", request=b"R").split(".")[0] != name
+    assert "." not in name + fingerprint
+
+
+@given(strategies.binary(min_size=NONCE_BYTES, max_size=NONCE_BYTES), strategies.text(max_size=20))
+def test_a_verification_id_carries_its_stream(nonce, number):
+    stream = KEYS.stream_of(ACCOUNT, number)
+    found = verification_id(stream, nonce)
+    assert (stream_in(found), len(found)) == (stream, 4 + STREAM_LENGTH + 12)
+
+
+GOOD = verification_id("s" * STREAM_LENGTH, bytes(NONCE_BYTES))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "ver_", GOOD[4:], GOOD[:-1], GOOD + "A", "x" + GOOD, "ver_" + GOOD, GOOD.replace("ver_", "VER_")),
+        *(GOOD[:-1] + "~", GOOD[:-1] + "é", GOOD[:-1] + "\n", GOOD[:-1] + "/", "a" * (STREAM_LENGTH + 12)),
+    ],
+)
+def test_what_is_not_a_verification_id_carries_no_stream(text):
+    assert stream_in(text) is None
+
+
+def test_a_verification_id_keeps_72_random_bits():
+    ids = {verification_id("s" * STREAM_LENGTH, (1 << bit).to_bytes(NONCE_BYTES)) for bit in range(72)}
+    assert len(ids) == 72

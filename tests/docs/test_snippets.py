@@ -1,0 +1,173 @@
+"""Every shell and Python block of the documents is run, in the order of its page, and prints what the page says.
+
+What is adapted: where the server is, the keys, ids and tokens that a page shortens with `…`, and where the program is.
+"""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interfaces.sms.webhook import sign, spell_secret
+from interfaces.sms.webhook_address import read_secret
+from tests.docs.pages import OPERATIONS, PAGES, README, ROOT, Block, blocks, name
+from tests.support.server import Server, environment
+
+RUN_ELSEWHERE = {
+    "./doneotp serve": "tests/docs/conftest.py",
+    "./doneotp test": "tests/cli/test_cli.py",
+    "./doneotp check": "tests/cli/test_cli.py",
+    "./doneotp bench": "tests/bench/test_suite.py",
+}
+CANNOT_RUN = {"createdb", "docker", "export", "uv"}
+"""What blocks marked `(not run)` begin with: they need a machine, a network or secrets that a test has not."""
+LANGUAGES = {"sh", "sh (not run)", "python", "json", "json (body)"}
+
+
+def lines_to_run(block: Block) -> list[str]:
+    """The lines of a shell block without those that are run by another test."""
+    elsewhere = tuple(RUN_ELSEWHERE)
+    return [line for line in block.text.splitlines() if line and not line.startswith(elsewhere)]
+
+
+def printed(page: Path) -> list[tuple[Block, Block | None]]:
+    """Each shell block that is run, with the JSON block right after it, which is what it prints."""
+    of_page = blocks(page)
+    following: list[Block | None] = [*of_page, None]
+    return [
+        (block, after if after is not None and after.info == "json" else None)
+        for block, after in zip(of_page, following[1:], strict=True)
+        if block.info == "sh" and lines_to_run(block)
+    ]
+
+
+def pattern(text: str) -> "re.Pattern[str]":
+    """What is printed, where `…` stands for the rest of an id, a key, a token or a moment."""
+    return re.compile(re.escape(text.strip()).replace("…", r"[\w.:+-]+"))
+
+
+class Reader:
+    """Somebody who pastes one block after the other into a shell, with the server's keys in the place of the dots."""
+
+    def __init__(self, server: Server, directory: Path) -> None:
+        self._server = server
+        self._directory = directory
+        self._replaced = {
+            "http://127.0.0.1:8000": server.base_url,
+            "sk_live_…": server.keys["sk_live"],
+            "acct_…": server.account_id,
+            ".venv/lib/python3*/site-packages": str(Path(sys.prefix) / "lib" / "python3*" / "site-packages"),
+        }
+
+    def adapted(self, text: str) -> str:
+        for shown, real in self._replaced.items():
+            text = text.replace(shown, real)
+        return text
+
+    def paste(self, block: Block) -> str:
+        command = shlex.join([sys.executable, "-m", "interfaces.cli"])
+        launcher = f'./doneotp() {{ (cd {shlex.quote(str(ROOT))} && {command} "$@"); }}'
+        program = "\n".join(["set -euo pipefail", launcher, *lines_to_run(block)])
+        done = subprocess.run(
+            ["bash", "-c", self.adapted(program)],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=self._directory,
+            env=environment(self._server.home),
+            timeout=120,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), f"{block.page}, line {block.line}: {done.stderr}"
+        token = re.search(r'"token":"(tok_[^"]+)"', done.stdout)
+        if token is not None:
+            self._replaced["tok_…"] = token[1]
+        return done.stdout
+
+
+def test_the_curls_of_the_readme_print_what_it_says(serve: Callable[..., Server], tmp_path: Path) -> None:
+    reader = Reader(serve(), tmp_path)  # a server that nobody has used yet, as the reader's is
+    shown = printed(README)
+    assert len(shown) == 5
+    for block, output in shown:
+        assert output is not None, f"{block.page}, line {block.line} has no output"
+        said = reader.paste(block)
+        assert pattern(reader.adapted(output.text)).fullmatch(said), said
+
+
+def test_the_curls_of_the_readme_are_those_that_serve_prints(documented: Server) -> None:
+    send, check = [block.text.strip() for block, _ in printed(README)][:2]
+    said = documented.said.replace(documented.base_url, "http://127.0.0.1:8000")
+    said = said.replace(documented.keys["sk_live"], "sk_live_…")
+    assert [line for line in said.splitlines() if line.startswith("curl")] == [send, check]
+
+
+def test_the_commands_of_the_operations_do_what_they_say(documented: Server, tmp_path: Path) -> None:
+    reader = Reader(documented, tmp_path)
+    administered, examined, dumped, restored = [reader.paste(block).splitlines() for block, _ in printed(OPERATIONS)]
+    assert (administered[-1], examined[-1]) == (f"{documented.account_id} resumed", "all is well")
+    assert (dumped, restored) == ([], ["t"])
+
+
+def test_an_output_that_is_another_does_not_match() -> None:
+    assert pattern('{"token":"tok_…","status":"verified"}').fullmatch('{"token":"tok_a.b-c","status":"verified"}')
+    assert pattern('{"valid":true,"id":"ver_…"}').fullmatch('{"valid":false,"id":"ver_1"}') is None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_block_has_a_language_that_says_whether_it_is_run(page: Path) -> None:
+    assert [block.line for block in blocks(page) if block.info not in LANGUAGES] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_only_what_needs_another_machine_is_not_run(page: Path) -> None:
+    first_words = {block.text.split()[0] for block in blocks(page) if block.info == "sh (not run)"}
+    assert first_words - CANNOT_RUN == set()
+
+
+def test_what_is_run_on_pages_that_no_test_reads_is_run_elsewhere() -> None:
+    others = [page for page in PAGES if page not in (README, OPERATIONS)]
+    assert [block for page in others for block, _ in printed(page)] == []
+    assert [test for test in RUN_ELSEWHERE.values() if not (ROOT / test).is_file()] == []
+
+
+@pytest.fixture
+def is_genuine() -> Callable[[dict[str, str], bytes, str], bool]:
+    """The receiver's half of the webhook provider, as the page has it."""
+    (block,) = [block for block in blocks(OPERATIONS) if block.info == "python"]
+    scope: dict[str, Any] = {}
+    exec(compile(block.text, block.page, "exec"), scope)
+    found: Callable[[dict[str, str], bytes, str], bool] = scope["is_genuine"]
+    return found
+
+
+@pytest.fixture
+def body() -> bytes:
+    (block,) = [block for block in blocks(OPERATIONS) if block.info == "json (body)"]
+    return block.text.strip().encode()
+
+
+def signed(secret: str, body: bytes, *, timestamp: int) -> dict[str, str]:
+    message_id = json.loads(body)["message_id"]
+    signature = sign(read_secret(secret), message_id=message_id, timestamp=timestamp, body=body)
+    return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": signature}
+
+
+@pytest.mark.parametrize("secret", ["0123456789abcdef0123456789abcdef", spell_secret(bytes(range(32)))])
+def test_the_receivers_snippet_takes_what_the_provider_signs_and_nothing_else(
+    is_genuine: Callable[[dict[str, str], bytes, str], bool], body: bytes, secret: str
+) -> None:
+    now = int(time.time())
+    headers = signed(secret, body, timestamp=now)
+    assert is_genuine(headers, body, secret)
+    assert is_genuine(headers | {"webhook-signature": f"v1,bm90 {headers['webhook-signature']}"}, body, secret)
+    assert not is_genuine(headers, body.replace(b"493812", b"000000"), secret)
+    assert not is_genuine(headers | {"webhook-id": "msg_another"}, body, secret)
+    assert not is_genuine(headers, body, "another-secret-of-thirty-two-characters")
+    assert not is_genuine(signed(secret, body, timestamp=now - 3_600), body, secret)
