@@ -6,7 +6,7 @@ The same commands serve the command line and whatever else administers; `by` nam
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Literal
 
 import msgspec
 
@@ -48,7 +48,6 @@ class ReadAccount:
     log: str
     stream: str | None = None
     idempotency: str = ""
-    confirms: ClassVar[bool] = True
 
     def decide(self, draft: Draft) -> Decision[Account]:
         accounts.require_open(draft.account)
@@ -87,7 +86,6 @@ class ReadBalance:
     log: str
     stream: str | None = None
     idempotency: str = ""
-    confirms: ClassVar[bool] = True
 
     def decide(self, draft: Draft) -> Decision[Balance]:
         return Decision(Balance.of(draft.account, draft.position, at=draft.now))
@@ -148,16 +146,18 @@ class Administration:
         Raises IdempotencyKeyReused when it was there with another amount.
         """
         idempotency = self._keyring.idempotency(account_id, f"credit {reference}", request=str(credits).encode())
-        asked_at: list[datetime] = []
+        ours: list[Event] = []
 
         def rule(account: Account, now: datetime) -> Event:
-            asked_at.append(now)
-            return accounts.add_credit(
-                account, credits=credits, reference=reference, by=by, idempotency=idempotency, now=now
+            ours.append(
+                accounts.add_credit(
+                    account, credits=credits, reference=reference, by=by, idempotency=idempotency, now=now
+                )
             )
+            return ours[-1]
 
-        self._administer(account_id, rule, idempotency=idempotency)
-        return bool(asked_at)
+        added = self._administer(account_id, rule, idempotency=idempotency)
+        return any(added is event for event in ours)
 
     def issue_key(
         self, account_id: str, *, kind: KeyKind, name: str, origins: tuple[str, ...], by: str

@@ -147,6 +147,18 @@ class Ledger(Application[str]):
                     self.catch_up(log)
                 cached.confirmed_at = now
 
+    def outdated(self, logs: Sequence[str]) -> set[str]:
+        """Those of `logs` that have moved on from what is cached of them."""
+        if not logs:
+            return set()
+        now = self._monotonic()
+        heads = self.logs_recorder.heads(logs)
+        outdated = {log for log in logs if heads.get(log, 0) > self._logs[log].position}
+        for log in logs:
+            if log not in outdated:
+                self._logs[log].confirmed_at = now
+        return outdated
+
     def catch_up(self, log: str) -> list[Record]:
         """Fold what others appended to a log; returns it. What is not cached of it is left to be loaded."""
         cached = self._logs[log]
@@ -228,33 +240,32 @@ class Ledger(Application[str]):
         now = self._monotonic()
         heads = self.logs_recorder.heads(logs)
         snapshots, records = self.logs_recorder.select_streams([(log, _ACCOUNT_STREAM) for log in logs])
-        for log in logs:
-            account = Folded(Account())
-            self._logs[log] = CachedLog(log, heads.get(log, 0), account, confirmed_at=now)
-        for snapshot in snapshots:
-            if snapshot.topic == SNAPSHOT_TOPICS["account"]:
-                state = msgspec.json.decode(snapshot.state, type=Account)
-                cached = self._logs[snapshot.log]
-                cached.account = Folded(state, snapshot.version, snapshot.version)
-                cached.position = max(cached.position, snapshot.position)
         stale = {s.log for s in snapshots if s.topic != SNAPSHOT_TOPICS["account"]}
         rest = [r for r in records if r.log not in stale]
         for log in stale:
             rest.extend(self._whole(log, _ACCOUNT_STREAM))
+        loaded = {log: CachedLog(log, heads.get(log, 0), Folded(Account()), confirmed_at=now) for log in logs}
+        for snapshot in snapshots:
+            if snapshot.log not in stale:
+                state = msgspec.json.decode(snapshot.state, type=Account)
+                cached = loaded[snapshot.log]
+                cached.account = Folded(state, snapshot.version, snapshot.version)
+                cached.position = max(cached.position, snapshot.position)
         for record in rest:
-            cached = self._logs[record.log]
+            cached = loaded[record.log]
             cached.account.state = accounts.evolve(cached.account.state, decode(record.topic, record.state))
             cached.account.version = record.originator_version
             # The account may have moved on since its head was read: then the cache starts where the account is.
             cached.position = max(cached.position, record.id)
+        self._logs.update(loaded)  # whole or not at all: other threads look, and a read may fail
 
     def _load_streams(self, missing: Sequence[tuple[str, str]]) -> None:
         snapshots, found = self.logs_recorder.select_streams(missing)
         usable = {(s.log, s.stream): s for s in snapshots if s.topic == SNAPSHOT_TOPICS["verification"]}
         stale = {(s.log, s.stream) for s in snapshots} - usable.keys()
         records = [record for record in found if (record.log, record.stream) not in stale]
-        for log, stream in stale:
-            records.extend(self._whole(log, stream))
+        for log, name in stale:
+            records.extend(self._whole(log, name))
         reached: dict[str, int] = {}
         for log, position in [(s.log, s.position) for s in usable.values()] + [(r.log, r.id) for r in records]:
             reached[log] = max(reached.get(log, 0), position)
@@ -263,18 +274,17 @@ class Ledger(Application[str]):
                 # Somebody else wrote: what was just read belongs to a later position, which the log must reach too;
                 # and what was appended to these streams in the meantime must reach them.
                 records.extend(record for record in self.catch_up(log) if (log, record.stream) in missing)
-        for log, stream in missing:
-            folded = Folded(Verification())
-            if (log, stream) in usable:
-                snapshot = usable[(log, stream)]
-                state = msgspec.json.decode(snapshot.state, type=Verification)
-                folded = Folded(state, snapshot.version, snapshot.version)
-            self._keep(self._logs[log], stream, folded)
+        loaded = {stream: Folded(Verification()) for stream in missing}
+        for stream, snapshot in usable.items():
+            state = msgspec.json.decode(snapshot.state, type=Verification)
+            loaded[stream] = Folded(state, snapshot.version, snapshot.version)
         for record in records:
-            folded = self._streams[(record.log, record.stream)]
+            folded = loaded[(record.log, record.stream)]
             if record.originator_version == folded.version + 1:
                 folded.state = verifications.evolve(folded.state, decode(record.topic, record.state))
                 folded.version = record.originator_version
+        for (log, name), folded in loaded.items():
+            self._keep(self._logs[log], name, folded)
 
     def _whole(self, log: str, stream: str) -> list[Record]:
         name = f"{log}/{stream}" if stream else log
@@ -282,12 +292,12 @@ class Ledger(Application[str]):
 
     def _fold(self, cached: CachedLog, record: Record, event: Event) -> None:
         if record.stream == _ACCOUNT_STREAM:
-            if record.originator_version == cached.account.version + 1:
-                cached.account = Folded(
-                    accounts.evolve(cached.account.state, event),
-                    record.originator_version,
-                    cached.account.snapshot_version,
-                )
+            assert record.originator_version == cached.account.version + 1, "a log has no holes"
+            cached.account = Folded(
+                accounts.evolve(cached.account.state, event),
+                record.originator_version,
+                cached.account.snapshot_version,
+            )
         else:
             folded = self._streams.get((cached.log, record.stream))
             if folded is not None and record.originator_version == folded.version + 1:

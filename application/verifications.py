@@ -29,7 +29,14 @@ from domain.events import (
 )
 from domain.phone import PhoneNumber
 from domain.policy import Policy
-from domain.refusals import IdempotencyKeyReused, TokenPhoneMismatch, VerificationNotFound, WrongCode
+from domain.refusals import (
+    IdempotencyKeyReused,
+    InvalidToken,
+    TokenExpired,
+    TokenPhoneMismatch,
+    VerificationNotFound,
+    WrongCode,
+)
 from domain.verification import Attempt, Caller, NewCode
 
 ACCOUNT_STREAM: Final = ""
@@ -227,9 +234,14 @@ class RedeemToken:
         accounts.require_standing(draft.account)
         stream = self.stream
         assert stream is not None, "a token that this service issued names a verification"
-        event = verifications.redeem(
-            draft.verification(stream), token_id=self.claims.jti, caller=self.caller, now=draft.now
-        )
+        state = draft.verification(stream)
+        try:
+            event = verifications.redeem(state, token_id=self.claims.jti, caller=self.caller, now=draft.now)
+        except InvalidToken:
+            # We signed it, and for a number that is known here: it is forgotten because it has expired.
+            if state.current is not None and draft.now.timestamp() >= self.claims.exp:
+                raise TokenExpired from None
+            raise
         if self.phone is not None and self.keyring.stream_of(self.log, self.phone.e164) != stream:
             raise TokenPhoneMismatch
         return Decision(_redeemed(event), ((stream, event),))

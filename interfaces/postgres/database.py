@@ -19,7 +19,7 @@ from psycopg.pq import PGconn, Ping
 
 from interfaces.postgres.embedded import EmbeddedPostgres, conninfo
 from interfaces.settings import Settings
-from interfaces.stopping import stoppable, undisturbed
+from interfaces.stopping import undisturbed
 
 WAIT_SECONDS_MAX: Final = 120.0
 USERS_SECONDS_MAX: Final = 30.0
@@ -41,15 +41,11 @@ class DatabaseUnavailable(Exception):
 
 @contextlib.contextmanager
 def database(settings: Settings, *, serve: bool, report: Callable[[str], None] | None = None) -> Iterator[str]:
-    """How to connect, for as long as the context lasts; raises AlreadyServing, DatabaseUnavailable, EmbeddedUnavailable.
-
-    With `serve`, SIGTERM and SIGINT end the context early and quietly wherever it is.
-    """
+    """How to connect, for as long as the context lasts; raises AlreadyServing, DatabaseUnavailable, EmbeddedUnavailable."""
     say = report or _say
     home = settings.home
     with contextlib.ExitStack() as stack:
         if serve:
-            stack.enter_context(stoppable())
             stack.enter_context(_serving(home))
         if settings.database_url is not None:
             yield settings.database_url

@@ -126,8 +126,7 @@ def test_a_plain_retry_debits_twice(proxy, desk):
     def append() -> None:
         desk.ledger.catch_up(command.log)
         draft = Draft(desk.ledger, command.log, now=SystemClock().now())
-        for stream, event in decided:
-            draft.record(stream, event)
+        draft.take(decided)
         assert not desk.recorder.append(draft.records)
 
     proxy.arm("lose_answer", trigger=APPEND)
