@@ -151,7 +151,10 @@ class EmbeddedPostgres:
     def _initialise(self, programs: Path, user: User | None) -> None:
         """initdb beside, then rename: an interrupted one is begun again."""
         new = self._home / f"{DATA}.new"
-        shutil.rmtree(new, ignore_errors=True)
+        until = time.monotonic() + _ORPHANS_SECONDS_MAX
+        while new.exists() and time.monotonic() < until:
+            shutil.rmtree(new, ignore_errors=True)  # what an interrupted one left may still be writing there
+            time.sleep(_LOOK_SECONDS)
         new.mkdir(mode=0o700)
         if user is not None:
             os.chown(new, user.uid, user.gid)
@@ -168,7 +171,8 @@ class EmbeddedPostgres:
             try:
                 status = process.wait(timeout=_INITDB_SECONDS_MAX)
             except BaseException as error:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # it has children of its own
                 process.wait()
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise EmbeddedUnavailable(f"initdb takes too long:\n{self._log_since(begun)}") from None

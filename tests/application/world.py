@@ -121,7 +121,7 @@ class Process:
             phone=phones.parse(number),
             code=code,
             verification_id=of,
-            caller=self.caller(key, f"check {number} {code}", log=log),
+            caller=self.caller(key, f"check {number} {code} {of}", log=log),
             keyring=self.keyring,
             tokens=self.tokens,
             entropy=self.entropy,
@@ -140,30 +140,29 @@ class Process:
     def cancel(self, of: str, *, key: str = "", log: str = ACCOUNT) -> CancelVerification:
         return CancelVerification(log, of, self.caller(key, f"cancel {of}", log=log))
 
-    def took(self, outgoing: Outgoing, number: str = NUMBER, *, log: str = ACCOUNT) -> RecordSent:
-        return RecordSent(
-            log, self.stream(number, log=log), outgoing.answer.verification_id, outgoing.send, "inbox", "msg_1", 1
-        )
+    def took(self, message: Outgoing | str, number: str = NUMBER, *, send: int = 1, log: str = ACCOUNT) -> RecordSent:
+        """A provider took a message: that of an answer, or of a verification by its id."""
+        of, send = named(message, send)
+        return RecordSent(log, self.stream(number, log=log), of, send, "inbox", "msg_1", 1)
 
     def refused(
-        self, outgoing: Outgoing, number: str = NUMBER, *, log: str = ACCOUNT, reason: str = "unreachable"
+        self,
+        message: Outgoing | str,
+        number: str = NUMBER,
+        *,
+        send: int = 1,
+        log: str = ACCOUNT,
+        reason: str = "unreachable",
     ) -> RecordFailed:
-        return RecordFailed(
-            log, self.stream(number, log=log), outgoing.answer.verification_id, outgoing.send, reason, "inbox"
-        )
+        of, send = named(message, send)
+        return RecordFailed(log, self.stream(number, log=log), of, send, reason, "inbox")
 
     def delivery(
-        self, outgoing: Outgoing, number: str = NUMBER, *, delivered: bool, log: str = ACCOUNT
+        self, message: Outgoing | str, number: str = NUMBER, *, delivered: bool, send: int = 1, log: str = ACCOUNT
     ) -> RecordDelivery:
-        return RecordDelivery(
-            log,
-            self.stream(number, log=log),
-            outgoing.answer.verification_id,
-            outgoing.send,
-            delivered,
-            "inbox",
-            "" if delivered else "handset off",
-        )
+        of, send = named(message, send)
+        reason = "" if delivered else "handset off"
+        return RecordDelivery(log, self.stream(number, log=log), of, send, delivered, "inbox", reason)
 
     # The account.
 
@@ -222,6 +221,11 @@ class Process:
     def account(self, *, log: str = ACCOUNT) -> Account:
         account: Account = self.do(ReadAccount(log))
         return account
+
+
+def named(message: Outgoing | str, send: int) -> tuple[str, int]:
+    """The verification and number of a message."""
+    return (message, send) if isinstance(message, str) else (message.answer.verification_id, message.send)
 
 
 def outcome(future: Any) -> Any:

@@ -112,7 +112,7 @@ def test_without_synchronous_commit_a_killed_postgres_forgets_what_it_acknowledg
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
         connection.execute("CREATE TABLE acknowledged (number integer)")
         connection.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
-        connection.execute("ALTER SYSTEM SET wal_writer_flush_after = 0")
+        connection.execute("ALTER SYSTEM SET wal_writer_flush_after = '512MB'")
         connection.execute("SELECT pg_reload_conf()")
         time.sleep(0.5)
         connection.execute("CHECKPOINT")

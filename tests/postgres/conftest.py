@@ -50,7 +50,23 @@ def home(made_home: Path, place: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def foreign(places: Callable[[], Path]) -> Iterator[Foreign]:
+def open_places() -> Iterator[Callable[[], Path]]:
+    """Gives directories that everybody may enter."""
+    with scratch_home() as parent:
+        parent.mkdir(mode=0o755)
+        parent.parent.chmod(0o755)
+        numbers = count(1)
+
+        def place() -> Path:
+            path = parent / str(next(numbers))
+            path.mkdir(mode=0o755)
+            return path
+
+        yield place
+
+
+@pytest.fixture(scope="session")
+def foreign(open_places: Callable[[], Path]) -> Iterator[Foreign]:
     """A Postgres with a configuration of its own."""
-    with foreign_servers.running(binaries.location() / "pginstall" / "bin", places() / "data") as server:
+    with foreign_servers.running(binaries.location() / "pginstall" / "bin", open_places() / "data") as server:
         yield server

@@ -18,13 +18,16 @@ from interfaces.postgres.binaries import User
 START_SECONDS_MAX = 60.0
 _CONFIGURATION = """
 listen_addresses = ''
-unix_socket_directories = '/proc/self/cwd'
+unix_socket_directories = '.'
 shared_buffers = 32MB
 """
 
 
 class Foreign:
-    """A running server. Whoever reaches its socket is let in as whatever role they name."""
+    """A running server. Whoever reaches its socket is let in as whatever role they name.
+
+    `data` must lie where everybody may go: unlike ours, it runs as an operator's does.
+    """
 
     def __init__(self, programs: Path, data: Path) -> None:
         self._data = data
@@ -33,11 +36,11 @@ class Foreign:
         data.mkdir(mode=0o700)
         if self._user is not None:
             os.chown(data, self._user.uid, self._user.gid)
-        made = self._spawn("initdb", "-D", ".", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C")
+        made = self._spawn("initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C")
         assert made.wait(START_SECONDS_MAX) == 0, (data.parent / "foreign.log").read_text()
         with (data / "postgresql.conf").open("a") as file:
             file.write(_CONFIGURATION)
-        self._process = self._spawn("postgres", "-D", ".")
+        self._process = self._spawn("postgres", "-D", str(data))
         self._wait()
 
     def url(self, database: str, *, role: str = "postgres") -> str:
