@@ -307,8 +307,10 @@ class Writer:
                     # What can be read and not be written, such as a log that somebody else keeps locked, has a limit too.
                     # And those who queue behind it do not wait for that again.
                     self.is_away = self._ledger.now() >= until
-                    late = ServiceUnavailable(_OUTCOME_UNKNOWN, retry_after_seconds=1) if self.is_away else None
-                    again, rest = self._undecided(group, late), self._undecided(rest, late)
+                    lost = ServiceUnavailable(_OUTCOME_UNKNOWN, retry_after_seconds=1)
+                    ending = lost if self.is_away else None
+                    again = self._undecided(group, ending, worn_out=lost)
+                    rest = self._undecided(rest, ending, worn_out=lost)
             waiting = rest + again
             self._deliver([ticket for ticket in batch if ticket not in waiting and not ticket.delivered])
         self._keep_snapshots(touched)
@@ -432,7 +434,9 @@ class Writer:
         seen = self._ledger.seen
         return next((outcome for event_id, outcome in ticket.tried if event_id in seen), _UNDECIDED)
 
-    def _undecided(self, tickets: Sequence[Ticket], poison: Exception | None) -> list[Ticket]:
+    def _undecided(
+        self, tickets: Sequence[Ticket], poison: Exception | None, *, worn_out: Refusal | None = None
+    ) -> list[Ticket]:
         """Those of `tickets` to decide again; `poison` is what ends those that nothing else can."""
         again = []
         for ticket in tickets:
@@ -443,7 +447,7 @@ class Writer:
                 elif ticket.tries < TRIES_MAX:
                     again.append(ticket)
                 else:
-                    ticket.outcome = Overloaded(retry_after_seconds=1)
+                    ticket.outcome = worn_out or Overloaded(retry_after_seconds=1)
         return again
 
     def _settle_unknown(self, tickets: Sequence[Ticket], *, until: float) -> bool:

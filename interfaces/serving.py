@@ -9,12 +9,13 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import uvicorn
 from litestar.handlers import HTTPRouteHandler
 
-from interfaces import bootstrap, logs
+from interfaces import bootstrap, logs, stopping
 from interfaces.bootstrap import Books
 from interfaces.settings import Settings
 from interfaces.sms.inbox import Inbox, InboxStore
@@ -192,9 +193,16 @@ async def _first(*awaitables: Awaitable[Any]) -> None:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set, on the running loop."""
+    """An event that SIGTERM and SIGINT set, on the running loop; when that has ended, they do nothing more."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+
+    def tell(_number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(stop.set)
+
+    # Not the loop's own handlers: with it they would go, and a second signal would cut short what comes after.
+    stopping.handle(tell)
+    if stopping.was_told():  # and somebody swallowed what was raised then
+        stop.set()
     return stop

@@ -146,10 +146,24 @@ def test_all_problems_are_told_at_once() -> None:
         ),
     ],
 )
-def test_a_value_that_cannot_be_meant_is_refused_and_not_repeated(name: str, value: str) -> None:
+def test_a_value_that_cannot_be_meant_is_refused(name: str, value: str) -> None:
     (problem,) = problems({"HOME": "/home/ann", name: value})
     assert problem.startswith(f"{name}: ")
-    assert value.strip(" \n,") == "" or len(value) < 3 or value not in problem.removeprefix(f"{name}: ").split()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DONEOTP_SECRET_KEY", "hidden"),
+        ("DONEOTP_WEBHOOK_SECRET", "hidden"),
+        ("DONEOTP_WEBHOOK_SECRET", "whsec_hidden*" * 3),
+        ("DONEOTP_DATABASE_URL", "postgresql://ann:100%hidden@db/x"),
+        ("DONEOTP_SMS", "webhook:https://ann:hidden@[sms/"),
+    ],
+)
+def test_a_problem_does_not_repeat_what_may_be_secret(name: str, value: str) -> None:
+    (problem,) = problems({"HOME": "/home/ann", name: value})
+    assert "hidden" not in problem
 
 
 def test_a_secret_of_bytes_that_are_no_text_is_taken_as_it_is() -> None:
@@ -238,7 +252,11 @@ def test_processes_that_race_agree_on_one_secret(home: Path) -> None:
         )
         for _ in range(4)
     ]
-    said = [process.communicate("\n", timeout=60)[0].strip() for process in processes]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=60)[0].strip() for process in processes]
     digest = hashlib.sha256((home / "secret_key").read_bytes().strip()).hexdigest()
     assert (said, [path.name for path in home.iterdir()]) == ([digest] * 4, ["secret_key"])
 

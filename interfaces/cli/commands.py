@@ -57,7 +57,7 @@ COMMANDS = (
     Command(
         "serve",
         "run everything on this machine: database, HTTP API, dispatcher, projections",
-        "serve:run",
+        "start:run",
         Argument(
             "--workers",
             metavar="N",

@@ -100,8 +100,7 @@ def _secret(configured: Settings) -> Finding:
             return _ok("secret key", f"{path}: {_NOT_YET}")
         secrets.root(configured)
     except SecretUnusable as error:
-        what, _, fix = str(error).partition("; ")
-        return _problem("secret key", what, fix or "make the file yours alone, or set DONEOTP_SECRET_KEY")
+        return _refused("secret key", error, fix="make the file yours, or set DONEOTP_SECRET_KEY")
     except OSError as error:
         return _problem("secret key", f"{path}: {error.strerror}", "start as the user it belongs to")
     return _ok("secret key", f"{path}, readable by its owner alone")
@@ -147,7 +146,7 @@ def _database(configured: Settings) -> Iterator[Finding]:
             yield from _durability(connection)
             yield _migrations(connection)
     except (EmbeddedUnavailable, DatabaseUnavailable) as error:
-        yield _problem("database", str(error), "read logs/postgres.log in DONEOTP_HOME")
+        yield _refused("database", error, fix="read logs/postgres.log in DONEOTP_HOME")
     except psycopg.OperationalError:
         yield _unreachable(configured)
     except psycopg.Error as error:
@@ -159,7 +158,7 @@ def _embedded_to_be() -> Finding:
     try:
         programs = binaries.location()
     except EmbeddedUnavailable as error:
-        return _problem("database", str(error), "install what requirements.lock names, or set DONEOTP_DATABASE_URL")
+        return _refused("database", error, fix="set DONEOTP_DATABASE_URL")
     return _ok("database", f"embedded: {_NOT_YET}, its programs are in {programs}")
 
 
@@ -205,8 +204,7 @@ def _migrations(connection: psycopg.Connection[Any]) -> Finding:
     try:
         waiting = migrate.pending(connection)
     except MigrationRefused as error:
-        what, _, fix = str(error).partition("; ")
-        return _problem("migrations", what, fix)
+        return _refused("migrations", error, fix="restore the source")
     if not waiting:
         return _ok("migrations", "up to date")
     if migrate.is_empty(connection):
@@ -234,6 +232,12 @@ def _user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user id {uid}"
+
+
+def _refused(name: str, error: Exception, *, fix: str) -> Finding:
+    """A refusal whose sentence may end with what mends it."""
+    what, _, own = str(error).partition("; ")
+    return _problem(name, what, own or fix)
 
 
 def _ok(name: str, detail: str) -> Finding:

@@ -23,19 +23,12 @@ from interfaces.postgres.database import AlreadyServing, DatabaseUnavailable, da
 from interfaces.postgres.migrate import MigrationRefused
 from interfaces.secrets import SecretUnusable
 from interfaces.settings import Settings
-from interfaces.stopping import stoppable
 
 _EXAMPLE_NUMBER = "+14155552671"
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; exit status 0 when all that was accepted is done."""
-    with stoppable():
-        return _run(arguments)
-    return 0
-
-
-def _run(arguments: argparse.Namespace) -> int:
     try:
         configured = settings.current()
         root = secrets.root(configured)

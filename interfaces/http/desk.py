@@ -92,7 +92,7 @@ async def identify(desk: Desk, scope: Any, *, public_allowed: bool) -> Identity:
         raise HttpRefusal("invalid_api_key")
     kind, account_id, key_hash = named
     account = desk.ledger.account(account_id, fresh_seconds=FRESH_SECONDS)
-    if account is None:
+    if account is None or key_hash not in account.keys:  # a key may be newer than what we have in view
         try:
             account = await desk.writer.ask(ReadAccount(account_id))
         except StateConflict:

@@ -83,7 +83,7 @@ def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
     async def latest(request: Request[Any, Any, Any]) -> Response[bytes]:
         to = (request.query_params.get("to") or "").replace(" ", "+")  # a plus that nobody encoded arrives as a space
         if not to:
-            raise InvalidRequest("to must be the phone number, percent-encoded: %2B14155552671.")
+            raise InvalidRequest("to must be the phone number in E.164 form, its + percent-encoded as %2B.")
         entry = await inbox.latest(to, wait_seconds(request.query_params.get("wait")))
         if entry is None:
             raise HttpRefusal("not_found", "No message for this number.")

@@ -83,7 +83,7 @@ class EmbeddedPostgres:
         self._restart_seconds = restart_seconds
         self._lock = threading.Lock()  # over the next two
         self._process: subprocess.Popen[bytes] | None = None
-        self._stopping = threading.Event()
+        self._stopping = threading.Event()  # a new one for every start
         self._keeper: threading.Thread | None = None
 
     def start(self) -> None:
@@ -102,11 +102,12 @@ class EmbeddedPostgres:
             raise EmbeddedUnavailable(f"{error.filename or self._home} cannot be used: {error.strerror}") from None
         command = [programs / "postgres", *self._options()]
         answering: Future[None] = Future()
+        self._stopping = threading.Event()
         self._keeper = threading.Thread(
             target=self._keep, args=(command, user, answering), name="doneotp-postgres", daemon=True
         )
-        self._keeper.start()
         try:
+            self._keeper.start()
             answering.result()
         except BaseException:
             self.stop()
@@ -121,9 +122,9 @@ class EmbeddedPostgres:
             process = self._process
         if process is not None:
             _end(process, until_ended=self._keeper.join)
-        self._keeper.join()
+        with contextlib.suppress(RuntimeError):  # it has not begun: then it will find that it need not
+            self._keeper.join()
         self._keeper = self._process = None
-        self._stopping.clear()
 
     # The parts of a start.
 

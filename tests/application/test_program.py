@@ -278,7 +278,7 @@ class Program(RuleBasedStateMachine):
             assert {site.told(("balance",), process.do(ReadBalance(self.log))) for process in site.processes} == {told}
 
     def teardown(self) -> None:
-        logs = [list(site.recorder.select_log(self.log, after=0, limit=10**6)) for site in self.sites]  # type: ignore[attr-defined]
+        logs = [list(site.recorder.select_log(self.log, after=0, limit=10**6)) for site in self.sites]
         assert all(log == logs[0] for log in logs)
         for site in self.sites:
             for process in site.processes:

@@ -123,7 +123,7 @@ def test_without_synchronous_commit_a_killed_postgres_forgets_what_it_acknowledg
         for pid in [postmaster(server), *processes]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    until = time.monotonic() + 60
+    until, kept = time.monotonic() + 60, 100
     while True:
         try:
             with psycopg.connect(server.conninfo, autocommit=True) as connection:

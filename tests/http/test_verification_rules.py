@@ -26,23 +26,23 @@ MASKS = {
     "+390612345678": "+39061****5678",
 }
 NO_NUMBERS = (
-    "14155552671",
-    "4155552671",
-    "0014155552671",
-    "+1415555267",
-    "+141555526711",
-    "+14155552671\n",
-    " +14155552671",
+    "14155557310",
+    "4155557310",
+    "0014155557310",
+    "+1415555731",
+    "+141555573101",
+    "+14155557310\n",
+    " +14155557310",
     "+1415555CALL",
-    "+14155552671;ext=5",
-    "+14155552671 x5",
-    "tel:+14155552671",
-    "++14155552671",
-    "+1415555２６７１",  # noqa: RUF001
-    "＋14155552671",  # noqa: RUF001
-    "+١٤١٥٥٥٥٢٦٧١",  # noqa: RUF001
-    "+1415\u200b5552671",
-    "+14155552671\x00",
+    "+14155557310;ext=5",
+    "+14155557310 x5",
+    "tel:+14155557310",
+    "++14155557310",
+    "+1415555７３１０",  # noqa: RUF001
+    "＋14155557310",  # noqa: RUF001
+    "+١٤١٥٥٥٥٧٣١٠",
+    "+1415\u200b5557310",
+    "+14155557310\x00",
     "+99912345678",
     "+11111111111",
     "+",
@@ -80,7 +80,7 @@ def test_what_is_no_number_is_refused_everywhere(customer: Customer, spelling: s
     assert customer.test.redeem(token).status == 200
 
 
-@pytest.mark.parametrize(("e164", "shown"), [*MASKS.items(), ("+6568812345", "+65688****2345"), ("+29022222", "+290****22")])
+@pytest.mark.parametrize(("e164", "shown"), [*MASKS.items(), ("+6568812345", "+656****2345"), ("+29022222", "+290****22")])
 def test_a_number_is_masked_wherever_it_is_shown(customer: Customer, e164: str, shown: str) -> None:
     verification_id, code = customer.test.sent(e164)
     token = customer.test.check(e164, code).body["token"]
