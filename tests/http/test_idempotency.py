@@ -46,7 +46,7 @@ def advance(it: Side) -> Ask:
 
 
 POSTS = (send, check_right, check_wrong, redeem, cancel, advance)
-RECORDS = {
+RECORDS: dict[Callable[[Side], Ask], str] = {
     send: "CodeRequested",
     check_right: "Verified",
     check_wrong: "AttemptFailed",

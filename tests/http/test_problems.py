@@ -1,5 +1,7 @@
 """The table of errors: every code that can be reached is reached here or where its rule is tested, with its status."""
 
+from typing import Any
+
 import pytest
 
 from interfaces.http.app import CALLS
@@ -73,7 +75,17 @@ def test_what_comes_after_the_body_makes_it_malformed(customer: Customer) -> Non
 
 
 @pytest.mark.parametrize(
-    "body", [b"null", b"[]", b'"+14155552671"', b"1", b"{}", b'{"phone_number":null}', b'{"phone_number":14155552671}', b"[" * 16_000]
+    "body",
+    [
+        b"null",
+        b"[]",
+        b'"+14155552671"',
+        b"1",
+        b"{}",
+        b'{"phone_number":null}',
+        b'{"phone_number":14155552671}',
+        b"[" * 16_000,
+    ],
 )
 @pytest.mark.parametrize("path", [SEND, CHECK, VALIDATE])
 def test_json_of_another_shape_is_an_invalid_request(customer: Customer, path: str, body: bytes) -> None:
@@ -102,7 +114,7 @@ def test_json_of_another_shape_is_an_invalid_request(customer: Customer, path: s
     ],
     ids=repr,
 )
-def test_an_optional_field_of_another_form_is_an_invalid_request(customer: Customer, fields: dict[str, object]) -> None:
+def test_an_optional_field_of_another_form_is_an_invalid_request(customer: Customer, fields: dict[str, Any]) -> None:
     phone = number()
     assert refusal(customer.test.send(phone, **fields)) == (400, "invalid_request")
     assert customer.test.types() == []
@@ -110,7 +122,7 @@ def test_an_optional_field_of_another_form_is_an_invalid_request(customer: Custo
 
 def test_personal_data_in_what_is_kept_for_ever_is_refused(customer: Customer) -> None:
     phone = "+14155557310"
-    kept = [
+    kept: list[dict[str, Any]] = [
         {"metadata": {"note": phone}},
         {"metadata": {"note": "call 4155557310 at 5"}},
         {"metadata": {"note": "415-555-73-10"}},
@@ -145,7 +157,9 @@ def test_fields_that_nobody_knows_are_ignored(customer: Customer) -> None:
     assert customer.test.send(number(), colour="green").status == 200
 
 
-@pytest.mark.parametrize("code", ["", "12345a", "123", "12345678901", "12345", "١٢٣٤٥٦", "123456\n", " 123456", "+12345"])
+@pytest.mark.parametrize(
+    "code", ["", "12345a", "123", "12345678901", "12345", "١٢٣٤٥٦", "123456\n", " 123456", "+12345"]
+)
 def test_a_code_of_another_form_costs_no_attempt(customer: Customer, code: str) -> None:
     phone = number()
     _, right = customer.test.sent(phone)

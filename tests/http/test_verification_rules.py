@@ -80,7 +80,9 @@ def test_what_is_no_number_is_refused_everywhere(customer: Customer, spelling: s
     assert customer.test.redeem(token).status == 200
 
 
-@pytest.mark.parametrize(("e164", "shown"), [*MASKS.items(), ("+6568812345", "+656****2345"), ("+29022222", "+290****22")])
+@pytest.mark.parametrize(
+    ("e164", "shown"), [*MASKS.items(), ("+6568812345", "+656****2345"), ("+29022222", "+290****22")]
+)
 def test_a_number_is_masked_wherever_it_is_shown(customer: Customer, e164: str, shown: str) -> None:
     verification_id, code = customer.test.sent(e164)
     token = customer.test.check(e164, code).body["token"]
@@ -226,7 +228,8 @@ def test_a_cancelled_verification_is_over(customer: Customer) -> None:
     assert it.verification(verification_id).body["status"] == "cancelled"
     assert it.types().count("VerificationCancelled") == 1
     next_id, next_code = it.sent(phone)
-    assert (next_id, it.check(phone, next_code).status) == (VERIFICATION_ID, 200)
+    assert next_id == VERIFICATION_ID
+    assert it.check(phone, next_code).status == 200
 
 
 def test_what_is_over_or_unknown_cannot_be_cancelled(customer: Customer) -> None:

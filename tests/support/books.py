@@ -51,6 +51,8 @@ def assert_sound(events: Sequence[dict[str, Any]]) -> None:
                 verified[data["verification_id"]] += 1
             case "TokenRedeemed":
                 redeemed[data["token_id"]] += 1
+            case _:
+                pass
         assert available >= 0
     assert all(count == 1 for counts in (debits, refunds, verified, redeemed) for count in counts.values())
     assert refunds.keys() <= debits.keys()
