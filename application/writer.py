@@ -40,6 +40,7 @@ TRIES_BEFORE_TURN: Final = 2
 TRIES_MAX: Final = 50
 """Times a command is decided before it is given up as overloaded; each loss means that another writer won."""
 UNKNOWN_SECONDS_MAX: Final = 8.0
+AGAIN_SECONDS: Final = 0.2
 FAILURES_TOGETHER_MAX: Final = 2
 SWEEP_SECONDS: Final = 0.2
 ACTIVE_SECONDS: Final = 60.0
@@ -304,6 +305,8 @@ class Writer:
                     again = self._undecided(group, error if len(group) == 1 else None)
                     rest = self._undecided(rest, None)
                 else:
+                    if failures > 1:
+                        self._pause(AGAIN_SECONDS)
                     # What can be read and not be written, such as a log that somebody else keeps locked, has a limit too.
                     # And those who queue behind it do not wait for that again.
                     self.is_away = self._ledger.now() >= until
@@ -470,7 +473,7 @@ class Writer:
                         detail = _OUTCOME_UNKNOWN if ticket.tried else ""
                         ticket.outcome = ServiceUnavailable(detail, retry_after_seconds=1)
                     return False
-                self._pause(0.1)
+                self._pause(AGAIN_SECONDS)
             else:
                 return True
 

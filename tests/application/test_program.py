@@ -307,6 +307,6 @@ def program(request: pytest.FixtureRequest) -> type[Program]:
 
 
 def test_whatever_happens_every_answer_is_the_models(program: type[Program]) -> None:
-    share = 1 if not program.recorders else 5
+    share = 5 if not program.recorders else 25
     examples = max(1, settings().max_examples // share)
     run_state_machine_as_test(program, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None))
