@@ -17,6 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from interfaces import bootstrap, logs, stopping
 from interfaces.bootstrap import Books
+from interfaces.http.protocol import Protocol
 from interfaces.settings import Settings
 from interfaces.sms.inbox import Inbox, InboxStore
 from interfaces.sms.inbox_host import SOCKET_NAME, InboxHost
@@ -77,7 +78,7 @@ async def serve(
     async with bootstrap.service(books, settings, inbox=inbox, process=process, extra=extra) as service:
         config = uvicorn.Config(
             service.application,
-            http="httptools",
+            http=Protocol,
             ws="none",
             lifespan="off",
             log_config=None,

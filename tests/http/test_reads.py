@@ -294,14 +294,6 @@ def test_a_long_poll_wakes_for_what_another_process_records(customer: Customer) 
     assert (types, seconds < WAKES_SECONDS_MAX) == (["CreditAdded"], True)
 
 
-def test_a_long_poll_wakes_in_whichever_worker_it_waits(serve: Callable[..., Server]) -> None:
-    """A test log that a worker has never used is looked after as well."""
-    server = serve(workers=2)
-    customer = Customer(server, server.open_account())
-    woken = [wait_for_news(customer.test, lambda: customer.test.send(number())) for _ in range(6)]
-    assert [(types[0], seconds < WAKES_SECONDS_MAX) for types, seconds in woken] == [("CodeRequested", True)] * 6
-
-
 def test_a_long_poll_ends_empty_when_nothing_happens(customer: Customer) -> None:
     begun = time.monotonic()
     answer = customer.live.get("/v1/events?after=6&wait=1").body
