@@ -23,7 +23,7 @@ from typing import IO, Final
 import psycopg
 from psycopg.pq import PGconn, Ping
 
-from interfaces.postgres import binaries, child
+from interfaces.postgres import binaries, child, leftovers
 from interfaces.postgres.binaries import USER, EmbeddedUnavailable, User
 from interfaces.secrets import DATA, sync_directory
 
@@ -281,6 +281,9 @@ class EmbeddedPostgres:
         with psycopg.connect(conninfo(self._home, database="postgres"), autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = 'doneotp'").fetchone() is None:
                 connection.execute("CREATE DATABASE doneotp")
+            # An error is for the client who caused it: its message may quote a value, so the log does not get it.
+            if connection.execute("SHOW log_min_messages").fetchone() != ("log",):
+                connection.execute(f"ALTER ROLE {USER} SET log_min_messages = log".encode())
 
     def _end_leftover(self) -> None:
         """End a Postgres that an earlier process left in this data directory."""
@@ -293,6 +296,8 @@ class EmbeddedPostgres:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGINT if time.monotonic() < until else signal.SIGKILL)
             time.sleep(0.2)
+        if _IS_LINUX:
+            leftovers.end(self._data, report=self._report)
 
     # Its log.
 
