@@ -8,21 +8,22 @@ from concurrent.futures import TimeoutError as LedgerTimeout
 from domain.refusals import Refusal
 from interfaces import bootstrap, secrets, settings
 from interfaces.bootstrap import Books
+from interfaces.cli import failures
 from interfaces.cli.output import Refused
-from interfaces.postgres import migrate
 from interfaces.postgres.database import database
 
 
 @contextlib.contextmanager
 def open_books() -> Iterator[Books]:
     """Books on the configured database, migrated; raises Refused."""
-    configured = settings.current()
-    root = secrets.root(configured)
     try:
-        with database(configured, serve=False) as conninfo:
-            migrate.up(conninfo)
-            with bootstrap.books(conninfo, root=root, readers_max=2) as books:
-                yield books
+        with failures.in_words():
+            configured = settings.current()
+            root = secrets.root(configured)
+            with database(configured, serve=False) as conninfo:
+                failures.make_ready(conninfo)
+                with bootstrap.books(conninfo, root=root, readers_max=2) as books:
+                    yield books
     except Refusal as refusal:
         raise Refused(refusal.code, refusal.detail) from None
     except LedgerTimeout:

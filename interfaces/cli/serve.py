@@ -10,18 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import psycopg
 import uvloop
 
 from interfaces import bootstrap, first_account, logs, secrets, serving, settings
 from interfaces.bench import noop
+from interfaces.cli import failures
 from interfaces.cli.output import Refused, emit
 from interfaces.first_account import DEVELOPMENT_CREDITS, FirstAccount
-from interfaces.postgres import durability, migrate
-from interfaces.postgres.binaries import EmbeddedUnavailable
-from interfaces.postgres.database import AlreadyServing, DatabaseUnavailable, database
-from interfaces.postgres.migrate import MigrationRefused
-from interfaces.secrets import SecretUnusable
+from interfaces.postgres.database import database
 from interfaces.settings import Settings
 
 _EXAMPLE_NUMBER = "+14155552671"
@@ -30,27 +26,26 @@ _EXAMPLE_NUMBER = "+14155552671"
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; exit status 0 when all that was accepted is done."""
     try:
-        configured = settings.current()
-        root = secrets.root(configured)
-        logs.configure(configured.home / "logs" / "server.log", configured.log_level)
-        with database(configured, serve=True) as conninfo:
-            _refuse_forgetful(conninfo)
-            migrate.up(conninfo)
-            with _ready_file_kept_true(configured.ready_file), _listen(configured) as listener:
-                _serve(arguments, configured, conninfo, root, listener)
-    except settings.SettingsError as error:
-        raise Refused("settings_invalid", "\n".join(error.problems), "Run ./doneotp config.") from None
-    except AlreadyServing as error:
-        raise Refused(
-            "already_serving", f"{error}.", "Stop it, or set another DONEOTP_HOME and DONEOTP_PORT."
-        ) from None
-    except (SecretUnusable, EmbeddedUnavailable, DatabaseUnavailable, MigrationRefused) as error:
-        raise Refused("cannot_start", str(error)) from None
+        with failures.in_words():
+            configured = settings.current()
+            root = secrets.root(configured)
+            _log(configured)
+            with database(configured, serve=True) as conninfo:
+                failures.make_ready(conninfo)
+                with _ready_file_kept_true(configured.ready_file), _listen(configured) as listener:
+                    _serve(arguments, configured, conninfo, root, listener)
     except serving.WorkerFailed as error:
         raise Refused("worker_failed", f"{error}.", "Read logs/server.log in DONEOTP_HOME.") from None
-    except psycopg.OperationalError:
-        raise Refused("database_unreachable", "The database does not answer.", "Check DONEOTP_DATABASE_URL.") from None
     return 0
+
+
+def _log(configured: Settings) -> None:
+    path = configured.home / "logs" / "server.log"
+    try:
+        logs.configure(path, configured.log_level)
+    except OSError as error:
+        detail = f"{error.filename or path} cannot be used: {error.strerror}."
+        raise Refused("cannot_start", detail, "DONEOTP_HOME must be yours.") from None
 
 
 @contextlib.contextmanager
@@ -90,17 +85,6 @@ def _serve(
     if arguments.workers > 1:
         words = ["--noop"] if arguments.noop else []
         uvloop.run(serving.serve_with_workers(configured, listener, count=arguments.workers, ready=ready, extra=words))
-
-
-def _refuse_forgetful(conninfo: str) -> None:
-    with psycopg.connect(conninfo, autocommit=True, connect_timeout=10) as connection:
-        problems = durability.problems(connection)
-    if problems:
-        raise Refused(
-            "database_forgetful",
-            "; ".join(problem.what for problem in problems) + ".",
-            "; ".join(problem.fix for problem in problems),
-        )
 
 
 def _listen(configured: Settings) -> socket.socket:

@@ -213,6 +213,31 @@ def test_the_lock_is_free_when_its_holder_was_killed(tmp_path: Path) -> None:
         assert conninfo == "postgresql://nowhere/x"
 
 
+KEPT_OUT = {
+    "settings": ({"DONEOTP_PROT": "1"}, "settings_invalid"),
+    "secret": ({"DONEOTP_SECRET_KEY": "short"}, "settings_invalid"),
+    "home": ({"DONEOTP_HOME": "/dev/null/home"}, "cannot_start"),
+    "home for the log": ({"DONEOTP_HOME": "/dev/null/home", "DONEOTP_SECRET_KEY": "k" * 40}, "cannot_start"),
+    "database": ({"DONEOTP_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "database_unreachable"),
+}
+
+
+@pytest.mark.parametrize("words", [("serve",), ("accounts", "list")], ids=" ".join)
+@pytest.mark.parametrize("name", KEPT_OUT)
+def test_every_command_says_what_keeps_it_from_its_database(name: str, words: tuple[str, ...], place: Path) -> None:
+    more, code = KEPT_OUT[name]
+    ended = run(*words, "--json", home=place / "home", **more)
+    error = json.loads(ended.stdout)["error"]
+    assert (ended.status, error["code"], bool(error["fix"])) == (1, code, True)
+
+
+def test_commands_refuse_a_postgres_that_may_forget_too(foreign: Foreign, place: Path) -> None:
+    change, undo = FORGETFUL["fsync"]
+    with foreign.database() as url, foreign.configured(change, undo):
+        ended = run("accounts", "open", "--name", "A", "--json", home=place / "home", DONEOTP_DATABASE_URL=url)
+    assert (ended.status, json.loads(ended.stdout)["error"]["code"]) == (1, "database_forgetful")
+
+
 # What may forget is refused.
 
 FORGETFUL = {
