@@ -1,5 +1,7 @@
 """Keys derived from one root: each for one purpose, none of them in the database."""
 
+from itertools import count
+
 import pytest
 from hypothesis import given, strategies
 
@@ -90,6 +92,7 @@ GOOD = verification_id("s" * STREAM_LENGTH, bytes(NONCE_BYTES))
         *("", "ver_", GOOD[4:], GOOD[:-1], GOOD + "A", "x" + GOOD, "ver_" + GOOD, GOOD.replace("ver_", "VER_")),
         *(GOOD[:-1] + "~", GOOD[:-1] + "é", GOOD[:-1] + "\n", GOOD[:-1] + "/", "a" * (STREAM_LENGTH + 12)),
     ],
+    ids=count(1),
 )
 def test_what_is_not_a_verification_id_carries_no_stream(text):
     assert stream_in(text) is None

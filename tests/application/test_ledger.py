@@ -35,10 +35,13 @@ from tests.support.memory import MemoryLogRecorder
 READS = ["heads", "snapshots", "streams", "idempotent", "append", "log"]
 
 
-def replayed(recorder: LogRecorder, log: str = ACCOUNT) -> tuple[Account, dict[str, Verification]]:
-    """A log folded from its first event, without any cache."""
+def replayed(
+    recorder: LogRecorder, log: str = ACCOUNT, *, until: int = 10**6
+) -> tuple[Account, dict[str, Verification]]:
+    """A log folded from its first event up to a position, without any cache."""
     account, streams = Account(), dict[str, Verification]()
-    for record, event in zip(recorder.select_log(log, after=0, limit=10**6), events(recorder, log), strict=True):
+    for record in recorder.select_log(log, after=0, limit=until):
+        event = decode(record.topic, record.state)
         if record.stream:
             before = streams.get(record.stream, Verification())
             streams[record.stream] = verifications.evolve(before, event)
@@ -148,12 +151,20 @@ def test_the_least_recently_used_log_is_dropped_with_its_streams(monkeypatch):
     assert home.ledger.known(TEST_LOG) is not None
 
 
+def test_a_log_that_is_used_again_is_not_the_least_recently_used(monkeypatch):
+    monkeypatch.setattr(ledgers, "LOGS_CACHED_MAX", 2)
+    home = process()
+    for log in (ACCOUNT, TEST_LOG, ACCOUNT, "acct_z"):
+        home.balance(log=log)
+    assert [log for log in (ACCOUNT, TEST_LOG, "acct_z") if home.ledger.known(log)] == [ACCOUNT, "acct_z"]
+
+
 def test_the_least_recently_used_number_is_dropped(monkeypatch):
     monkeypatch.setattr(ledgers, "STREAMS_CACHED_MAX", 2)
     home = process()
     for number in (NUMBER, OTHER_NUMBER):
         home.do(home.send(number))
-    home.ask(home.check("0" * 6))
+    assert kinds(home.ask(home.send())) == ["ResendCooldown"]  # used, though nothing was recorded
     home.do(home.send("+447911123456"))
     kept = {number: home.ledger.stream(ACCOUNT, home.stream(number)) is not None for number in (NUMBER, OTHER_NUMBER)}
     assert kept == {NUMBER: True, OTHER_NUMBER: False}
@@ -197,6 +208,16 @@ def test_whoever_writes_while_we_read_is_seen(point, nth, warm):
     assert lefts == list(range(4, 4 - len(lefts), -1))
     assert answers[0].extras["attempts_left"] == lefts[-1]
     assert kinds(answers[1:2]) in (["Outgoing"], ["ResendCooldown"])
+    assert_cache_is_the_log(home)
+
+
+def test_a_number_that_others_used_since_takes_the_whole_log_along():
+    writer = process()
+    home = writer.other()
+    home.balance()
+    outgoing: Outgoing = writer.do(writer.send())
+    assert kinds(home.ask(home.check(outgoing.code))) == ["Checked"]
+    assert home.writer.conflicts == 0
     assert_cache_is_the_log(home)
 
 

@@ -1,6 +1,7 @@
 """Stored bytes: stable names, JSON, and back the very same event."""
 
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -76,6 +77,7 @@ def test_a_field_that_a_later_version_added_is_no_obstacle():
         ("AttemptFailed.v1", b""),
         ("AttemptFailed.v1", b'{"at":"yesterday","attempts_left":4,"verification_id":"ver_1"}'),
     ],
+    ids=count(1),
 )
 def test_what_nobody_wrote_is_not_read(topic, body):
     with pytest.raises(MapperDeserialisationError, match="cannot read a stored event of topic"):

@@ -125,6 +125,16 @@ def test_a_snapshot_that_another_process_saves_between_our_reads_is_used_rightly
 
 
 @pytest.mark.usefixtures("every_five")
+def test_a_snapshot_that_is_the_end_of_the_log_says_where_the_log_is():
+    home = process()
+    fresh = home.other()
+    memory(home).steal("snapshots", by=lambda: home.ask(*[home.credit(1)] * 5))
+    assert fresh.do(fresh.credit(1)).credits == 1
+    assert fresh.writer.conflicts == 0
+    assert_cache_is_the_log(fresh)
+
+
+@pytest.mark.usefixtures("every_five")
 def test_a_snapshot_from_after_the_head_that_was_read_takes_the_log_along():
     home = process()
     spend(home, until=30)

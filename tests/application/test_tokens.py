@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import jwt
@@ -160,6 +161,7 @@ def same_bits(part: str) -> str:
         "." * 100,
         "tok_a." + "A" * 1_100 + ".c",
     ],
+    ids=count(1),
 )
 def test_every_other_spelling_is_refused(spelling):
     assert spelling != TOKEN

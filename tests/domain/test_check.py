@@ -1,5 +1,7 @@
 """One guess: what is compared, what is recorded, and what is refused without a comparison."""
 
+from itertools import count
+
 import pytest
 
 from domain import refusals
@@ -81,7 +83,7 @@ def test_the_comparison_is_made_once_for_the_verification_under_way():
     ]
 
 
-@pytest.mark.parametrize("of", [None, "ver_1"])
+@pytest.mark.parametrize("of", [None, "ver_1"], ids=count(1))
 def test_the_verification_may_be_named(of):
     given(requested()).when(check(of=of)).records(verified())
 
@@ -139,7 +141,7 @@ def test_the_code_of_an_earlier_verification_takes_no_try_of_the_later_one():
     assert compared == []
 
 
-@pytest.mark.parametrize("code", ["", "49381", "4938124"])
+@pytest.mark.parametrize("code", ["", "49381", "4938124"], ids=count(1))
 def test_a_code_of_another_length_is_no_guess(code):
     compared: list[Attempt] = []
     for scenario in (given(), given(requested()), given(requested(), verified())):

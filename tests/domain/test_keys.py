@@ -1,6 +1,7 @@
 """API keys and identifiers: how they are spelled, and that a mistyped one is caught."""
 
 import hashlib
+from itertools import count
 
 import pytest
 from hypothesis import given, strategies
@@ -65,7 +66,9 @@ def test_what_has_a_right_checksum_and_a_foreign_character_is_no_key():
     assert read(spell("sk_live", account=ACCOUNT[:-1] + "ä", random=bytes(17))) is None
 
 
-@pytest.mark.parametrize("key", ["", "sk_live_", "sk_live", "hello", "Bearer " + KEY, KEY.upper(), "sk_" + KEY])
+@pytest.mark.parametrize(
+    "key", ["", "sk_live_", "sk_live", "hello", "Bearer " + KEY, KEY.upper(), "sk_" + KEY], ids=count(1)
+)
 def test_what_is_not_a_key_reads_as_nothing(key):
     assert read(key) is None
 

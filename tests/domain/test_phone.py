@@ -1,6 +1,7 @@
 """One number, one spelling; what is written down gives no number away."""
 
 import re
+from itertools import count
 
 import phonenumbers
 import pytest
@@ -51,6 +52,7 @@ def refuses(spelling: str) -> bool:
         "+44/7911/123456",
         "+44 (7911) 123456",
     ],
+    ids=count(1),
 )
 def test_every_spelling_of_a_number_is_that_number(spelling):
     assert parse(spelling) == PhoneNumber(e164="+447911123456", country="GG", mask="+44791****3456")
@@ -77,6 +79,7 @@ def test_a_number_of_no_country_belongs_to_the_world():
         ("+3114020", "+31****20"),
         ("+6903101", "+690****1"),
     ],
+    ids=count(1),
 )
 def test_a_mask_shows_less_of_a_shorter_number(number, mask):
     assert parse(number).mask == mask
@@ -145,6 +148,7 @@ def test_punctuation_changes_nothing(number, noise):
         "+" + "1" * 32,
         "+()-./ ",
     ],
+    ids=count(1),
 )
 def test_what_is_not_strictly_a_number_in_international_form_is_refused(spelling):
     assert refuses(spelling)

@@ -1,5 +1,7 @@
 """What a message says, and what it costs the air."""
 
+from itertools import count
+
 import pytest
 from hypothesis import given, strategies
 
@@ -56,6 +58,7 @@ def test_an_empty_message_is_one_segment():
         ("\uffff" * 70, Encoded("UCS-2", 70, 1)),
         ("\U00010000", Encoded("UCS-2", 2, 1)),
     ],
+    ids=count(1),
 )
 def test_segments_are_counted_at_the_borders(text, encoded):
     assert measure(text) == encoded
