@@ -138,8 +138,8 @@ class Ledger(Application[str]):
 
     def confirm(self, logs: Sequence[str]) -> None:
         """Make sure that what is cached of `logs` is the latest, reading on where a head has moved."""
+        now = self._monotonic()  # before the question: an answer may be long on its way
         heads = self.logs_recorder.heads(logs)
-        now = self._monotonic()
         for log in logs:
             cached = self._logs.get(log)
             if cached is not None:
@@ -195,12 +195,13 @@ class Ledger(Application[str]):
         records: Sequence[Record],
         account: Folded[Account],
         streams: dict[str, Folded[Verification]],
+        asked_at: float,
     ) -> None:
-        """Take over the states that an append has made true."""
+        """Take over the states that an append has made true, which was asked for at `asked_at`."""
         cached = self._logs[log]
         cached.position += len(records)
         cached.account = account
-        cached.confirmed_at = self._monotonic()
+        cached.confirmed_at = asked_at
         for stream, folded in streams.items():
             self._keep(cached, stream, folded)
 

@@ -314,7 +314,7 @@ class Writer:
                     ending = lost if self.is_away else None
                     again = self._undecided(group, ending, worn_out=lost)
                     rest = self._undecided(rest, ending, worn_out=lost)
-            waiting = rest + again
+            waiting = again + rest
             self._deliver([ticket for ticket in batch if ticket not in waiting and not ticket.delivered])
         self._keep_snapshots(touched)
         self._ledger.evict()
@@ -328,13 +328,16 @@ class Writer:
             writing = {log: drafts[log] for log in logs if drafts[log].records}
             # An append tells whether its log has moved; where nothing is appended, somebody has to ask.
             moved = ledger.outdated([log for log in logs if log not in writing])
+            asked_at = ledger.now()
             if writing:
                 moved |= ledger.logs_recorder.append([r for draft in writing.values() for r in draft.records])
         if writing:
             self.last_contact_at = ledger.now()
         for log, draft in writing.items():
             if log not in moved:
-                ledger.appended(log, records=draft.records, account=draft.folded, streams=draft.streams)
+                ledger.appended(
+                    log, records=draft.records, account=draft.folded, streams=draft.streams, asked_at=asked_at
+                )
                 touched.setdefault(log, set()).update(draft.streams)
                 if moved:  # what follows may fail, and these must not be decided twice then
                     ledger.seen.update(record.event_id for record in draft.records)

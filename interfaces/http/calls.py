@@ -135,7 +135,7 @@ def refused(refusal: Refusal, scope: Any) -> ASGIResponse:
         body=body,
         status_code=status,
         media_type=problems.MEDIA_TYPE,
-        encoded_headers=headers,
+        headers=[(name.decode(), value.decode()) for name, value in headers],
     )
 
 

@@ -60,7 +60,8 @@ def routes(desk: Desk, metrics: Metrics, openapi: dict[str, Any]) -> Sequence[HT
         return _json(described)
 
     @get("/errors/{code:str}", include_in_schema=False)
-    async def error_page(code: str) -> Response[bytes]:
+    async def error_page(request: Request[Any, Any, Any]) -> Response[bytes]:
+        code = request.path_params["code"]
         kind = KINDS.get(code)
         if kind is None:
             raise HttpRefusal("not_found")

@@ -52,7 +52,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        kind: type[persistence.PersistenceError] = persistence.DatabaseError
+        # What has no name of its own is an answer that libpq could not read: the connection is at fault, not the statement.
+        kind: type[persistence.PersistenceError] = persistence.OperationalError
         for cls, translation in _TRANSLATIONS:
             if isinstance(error, cls):
                 kind = translation
@@ -95,7 +96,7 @@ class Line:
                 if self._notices:
                     raise psycopg.OperationalError("the standby did not confirm")
             except psycopg.Error as error:
-                if connection.closed or isinstance(error, _CONNECTION_ERRORS):
+                if connection.closed or error.sqlstate is None or isinstance(error, _CONNECTION_ERRORS):
                     self._drop()
                 raise
             return answer

@@ -15,6 +15,7 @@ from interfaces.postgres.binaries import EmbeddedUnavailable
 from interfaces.postgres.embedded import EmbeddedPostgres
 from tests.support import postgres
 from tests.support.postgres import Cluster
+from tests.support.receiver import Receiver, receiving
 
 START_SECONDS_MAX = 60.0
 
@@ -91,3 +92,15 @@ def fragile() -> Iterator[Fragile]:
         server = Fragile(home)
         yield server
         server.stop()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as running:
+        yield running
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """How often to kill, each time in mid-load."""
+    return int(request.config.getoption("--kills"))

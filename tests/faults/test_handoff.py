@@ -1,74 +1,39 @@
-"""The handoff through the whole server, against a receiver that behaves well, badly, or not at all."""
+"""The handoff through the whole server, against a receiver that behaves well, badly, or not at all.
 
-import json
+Negative control of the draining: a server that is killed instead leaves its messages without a fate.
+"""
+
 import os
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
+from interfaces.bench import phones
 from tests.support.books import assert_sound, log_of
-from tests.support.server import Server
+from tests.support.callers import at_once
+from tests.support.receiver import Receiver
+from tests.support.server import Answer, Server, wait_for
+from tests.support.sweeping import sweep, unsettled
 
 NUMBER = "+14155552671"
-
-
-class Receiver(ThreadingHTTPServer):
-    """Takes messages in the way it is told to: a status, or `hang`."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.way: int | str = 200
-        self.got: list[dict[str, Any]] = []
-        self.released = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/sms"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.got.append(
-            {**body, "id": self.headers["webhook-id"], "signature": self.headers["webhook-signature"]}
-        )
-        if self.server.way == "hang":
-            self.server.released.wait(20)
-        self.send_response(200 if isinstance(self.server.way, str) else self.server.way)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
+MANY = 12
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    thread = threading.Thread(target=receiver.serve_forever, daemon=True)
-    thread.start()
-    yield receiver
-    receiver.released.set()
-    receiver.shutdown()
-    receiver.server_close()
+def started(serve: Callable[..., Server], receiver: Receiver) -> tuple[Server, str]:
+    """A server that hands over to the receiver, and the key of an account with twenty credits."""
+    server = serve(DONEOTP_SMS=f"webhook:{receiver.url}")
+    return server, server.open_account(20).keys["sk_live"]
 
 
-def start(serve: Any, receiver: Receiver, **more: str) -> tuple[Server, str]:
-    server = serve(DONEOTP_SMS=f"webhook:{receiver.url}", **more)
-    return server, server.open_account(5).keys["sk_live"]
+def send(server: Server, key: str, number: str = NUMBER) -> Answer:
+    return server.post("/v1/verify/send", {"phone_number": number}, key=key)
 
 
-def send(server: Server, key: str) -> int:
-    return server.post("/v1/verify/send", {"phone_number": NUMBER}, key=key).status
+def send_many(server: Server, key: str) -> list[int]:
+    return [a.status for a in at_once([lambda p=place: send(server, key, phones.number(p)) for place in range(MANY)])]
 
 
 def types_of(server: Server, key: str) -> list[str]:
@@ -78,17 +43,14 @@ def types_of(server: Server, key: str) -> list[str]:
 
 
 def settled(server: Server, key: str) -> list[str]:
-    """The events once the message's fate is known."""
-    until = time.monotonic() + 30
-    while not {"CodeSent", "SendFailed"} & set(types_of(server, key)):
-        assert time.monotonic() < until, "nothing became of the message"
-        time.sleep(0.05)
+    """The events once the fate of every message is known."""
+    wait_for(lambda: unsettled(log_of(server, key)) == 0)
     return types_of(server, key)
 
 
-def test_a_message_that_the_receiver_takes_is_sent_and_signed(serve, receiver):
-    server, key = start(serve, receiver)
-    assert send(server, key) == 200
+def test_a_message_that_the_receiver_takes_is_sent_and_signed(started, receiver):
+    server, key = started
+    assert send(server, key).status == 200
     assert settled(server, key) == ["CodeRequested", "CreditDebited", "CodeSent"]
     (got,) = receiver.got
     assert (got["to"], got["message_id"], got["signature"][:3]) == (NUMBER, got["id"], "v1,")
@@ -96,38 +58,54 @@ def test_a_message_that_the_receiver_takes_is_sent_and_signed(serve, receiver):
     assert server.post("/v1/verify/check", {"phone_number": NUMBER, "code": code}, key=key).status == 200
 
 
-def test_a_message_that_the_receiver_refuses_is_paid_back_once(serve, receiver):
-    server, key = start(serve, receiver)
+def test_a_message_that_the_receiver_refuses_is_paid_back_once(started, receiver):
+    server, key = started
     receiver.way = 400
-    assert send(server, key) == 200
+    assert send(server, key).status == 200
     assert settled(server, key) == ["CodeRequested", "CreditDebited", "SendFailed", "CreditRefunded"]
-    assert (len(receiver.got), server.get("/v1/balance", key=key).body["available"]) == (1, 5)
+    assert (len(receiver.got), server.get("/v1/balance", key=key).body["available"]) == (1, 20)
     receiver.way = 200
-    assert send(server, key) == 200, "nothing reached the phone, so there is no cooldown"
+    assert send(server, key).status == 200, "nothing reached the phone, so there is no cooldown"
 
 
-def test_a_receiver_that_hangs_gets_the_message_twice_under_one_id_and_then_it_is_paid_back(serve, receiver):
-    server, key = start(serve, receiver)
+def test_a_receiver_that_hangs_gets_a_message_twice_under_one_id_and_then_it_is_paid_back(started, receiver):
+    server, key = started
     receiver.way = "hang"
-    begun = time.monotonic()
-    assert send(server, key) == 200
-    assert time.monotonic() - begun < 5, "send does not wait for the receiver"
-    assert settled(server, key)[-2:] == ["SendFailed", "CreditRefunded"]
-    assert len(receiver.got) == 2
-    assert len({got["id"] for got in receiver.got}) == 1
+    # Every send is answered while the receiver has answered none.
+    assert send_many(server, key) == [200] * MANY
+    assert not receiver.released.is_set()
+    assert settled(server, key).count("CreditRefunded") == MANY
+    assert server.get("/v1/balance", key=key).body["available"] == 20
+    ids = [got["id"] for got in receiver.got]
+    assert (len(ids), len(set(ids))) == (2 * MANY, MANY)
 
 
-def test_sigterm_waits_for_what_was_accepted(serve, receiver):
-    server, key = start(serve, receiver)
+def test_sigterm_waits_for_what_was_accepted(started, receiver, serve):
+    server, key = started
     receiver.way = "hang"
-    assert send(server, key) == 200
-    until = time.monotonic() + 10
-    while not receiver.got:
-        assert time.monotonic() < until, "the message was not handed over"
-        time.sleep(0.01)
+    assert send_many(server, key) == [200] * MANY
+    wait_for(lambda: len(receiver.got) == MANY)
     os.kill(server.pid, signal.SIGTERM)
     time.sleep(0.3)
     receiver.released.set()
     assert server.wait_end() == 0
     again = serve(home=server.home, DONEOTP_DATABASE_URL=server.environment["DONEOTP_DATABASE_URL"])
-    assert types_of(again, key) == ["CodeRequested", "CreditDebited", "CodeSent"]
+    events = types_of(again, key)
+    assert (events.count("CodeRequested"), events.count("CodeSent"), len(events)) == (MANY, MANY, 3 * MANY)
+
+
+def test_what_a_killed_server_had_in_hand_is_paid_back_once(started, receiver, serve):
+    server, key = started
+    receiver.way = "hang"
+    assert send_many(server, key) == [200] * MANY
+    wait_for(lambda: len(receiver.got) == MANY)
+    server.kill()
+    again = serve(home=server.home, DONEOTP_DATABASE_URL=server.environment["DONEOTP_DATABASE_URL"])
+    assert unsettled(log_of(again, key)) == MANY
+    assert again.get("/v1/balance", key=key).body["available"] == 20 - MANY
+    assert sweep(again.books, sweepers=4) == MANY
+    assert sweep(again.books) == 0
+    events = types_of(again, key)
+    assert (events.count("SendFailed"), events.count("CreditRefunded"), len(events)) == (MANY, MANY, 4 * MANY)
+    assert again.get("/v1/balance", key=key).body["available"] == 20
+    assert send(again, key, phones.number(0)).status == 200, "nothing reached the phone, so there is no cooldown"

@@ -1,168 +1,120 @@
-"""kill -9 in mid-load: whatever a client was told is in the log afterwards.
+"""kill -9 in mid-load: whatever a client was told is in the log afterwards, and all goes on without anybody's help.
 
-`--kills N` says how often each is done; the everyday run does it twice. Negative control: with synchronous_commit off, which
-the boot check refuses, a killed Postgres forgets what it acknowledged.
+`--kills N` says how often each is done; every day it is twice.
 """
 
-import asyncio
 import os
 import signal
-import threading
-import time
-from collections.abc import Callable
-from contextlib import suppress
-from http.client import HTTPException
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
-import psycopg
 import pytest
 
-from application.writer import Writer
-from interfaces.postgres.abandoned import Sweep
-from interfaces.world import SystemClock
+from tests.faults.conftest import Fragile
 from tests.support.books import assert_sound, log_of
-from tests.support.server import Server
+from tests.support.load import under_load
+from tests.support.server import Server, serving, wait_for
+from tests.support.sweeping import sweep, unsettled
 
-CALLERS = 8
-
-
-@pytest.fixture
-def kills(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--kills"))
-
-
-class Load:
-    """Callers that send to ever new numbers and remember every verification they were told of."""
-
-    def __init__(self, server: Server, *, begin: int) -> None:
-        self._server = server
-        self._numbers = iter(range(begin, 10_000))
-        self._lock = threading.Lock()
-        self._stop = False
-        self.acknowledged: list[str] = []
-        self._threads = [threading.Thread(target=self._run) for _ in range(CALLERS)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop = True
-        for thread in self._threads:
-            thread.join()
-
-    def reach(self, count: int) -> None:
-        """Return once so many were acknowledged."""
-        until = time.monotonic() + 60
-        while len(self.acknowledged) < count:
-            assert time.monotonic() < until, "the load makes no progress"
-            time.sleep(0.005)
-
-    def _run(self) -> None:
-        while not self._stop:
-            with self._lock:
-                number = next(self._numbers)
-            with suppress(OSError, HTTPException):
-                time.sleep(0.002)
-                answer = self._server.post(
-                    "/v1/verify/send", {"phone_number": f"+1415555{number:04}"}, key=self._server.keys["sk_live"]
-                )
-                if answer.status == 200:
-                    self.acknowledged.append(answer.body["verification_id"])
+ENOUGH = 60
+"""Things acknowledged before a kill, so that it comes while much is under way."""
+PLENTY = 1_000_000
+pytestmark = pytest.mark.timeout(0)  # as long as the kills that are asked for; every wait has a limit of its own
 
 
-def requested(server: Server) -> set[str]:
-    events = log_of(server, server.keys["sk_live"])
-    assert_sound(events)
-    return {event["data"]["verification_id"] for event in events if event["type"] == "CodeRequested"}
+def postmaster_of(server: Server) -> int:
+    """The embedded Postgres."""
+    return int((server.home / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
 
 
 def test_a_killed_server_has_lost_nothing_that_it_acknowledged(serve, tmp_path: Path, kills):
     home = tmp_path / "home"
-    acknowledged: list[str] = []
-    for round_ in range(kills):
+    for _ in range(kills):
         server = serve(home=home, embedded=True)
-        with Load(server, begin=round_ * 1_000) as load:
-            load.reach(100)
+        account = server.open_account(PLENTY)
+        with under_load(server, account) as load:
+            load.reach(ENOUGH)
             server.kill()
-        acknowledged += load.acknowledged
-    server = serve(home=home, embedded=True)
-    assert set(acknowledged) <= requested(server)
-    refund_all_abandoned(server)
-    balance = server.get("/v1/balance", key=server.keys["sk_live"]).body
-    open_ones = handoffs_without_outcome(server)
-    assert (open_ones, balance["available"]) == (0, balance["added"] - balance["debited"] + balance["refunded"])
+        again = serve(home=home, embedded=True)
+        assert load.lost() == set()
+        # What nobody handed over is paid back, and nothing else is.
+        key = account.keys["sk_live"]
+        open_ones = unsettled(log_of(again, key))
+        assert sweep(again.books) == open_ones
+        events = log_of(again, key)
+        assert_sound(events)
+        assert (unsettled(events), again.get("/v1/balance", key=key).body["refunded"]) == (0, open_ones)
+        again.stop()
 
 
-def test_a_killed_postgres_has_lost_nothing_that_was_acknowledged_and_comes_back(serve, tmp_path: Path, kills):
-    server = serve(home=tmp_path / "home", embedded=True)
-    for round_ in range(kills):
-        with Load(server, begin=round_ * 1_000) as load:
-            load.reach(100)
-            os.kill(postmaster(server), signal.SIGKILL)
-            load.reach(len(load.acknowledged) + 100)
-        assert set(load.acknowledged) <= requested(server)
+def test_a_killed_embedded_postgres_is_started_again_and_has_lost_nothing(serve, kills):
+    server = serve(embedded=True)
+    for _ in range(kills):
+        with under_load(server, server.open_account(PLENTY)) as load:
+            load.reach(ENOUGH)
+            os.kill(postmaster_of(server), signal.SIGKILL)
+            load.reach(ENOUGH)
+        assert load.lost() == set()
+        assert set(load.failed) <= {503}
 
 
-def test_without_synchronous_commit_a_killed_postgres_forgets_what_it_acknowledged(serve, tmp_path: Path):
-    """The negative control: the same kill, against commits that do not wait for the disk."""
-    server = serve(home=tmp_path / "home", embedded=True)
-    with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        connection.execute("CREATE TABLE acknowledged (number integer)")
-        connection.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
-        connection.execute("ALTER SYSTEM SET wal_writer_flush_after = '512MB'")
-        connection.execute("SELECT pg_reload_conf()")
-        time.sleep(0.5)
-        connection.execute("CHECKPOINT")
-        connection.execute("SET synchronous_commit = off")
-        for number in range(100):
-            connection.execute("INSERT INTO acknowledged VALUES (%s)", (number,))
-        processes = [pid for (pid,) in connection.execute("SELECT pid FROM pg_stat_activity").fetchall()]
-        for pid in [postmaster(server), *processes]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-    until, kept = time.monotonic() + 60, 100
-    while True:
-        try:
-            with psycopg.connect(server.conninfo, autocommit=True) as connection:
-                (kept,) = connection.execute("SELECT count(*) FROM acknowledged").fetchone() or (100,)
-            break
-        except psycopg.OperationalError:
-            assert time.monotonic() < until, "Postgres does not come back"
-            time.sleep(0.1)
-    assert kept < 100
+def test_a_killed_backend_loses_nothing_either(fragile, elsewhere, kills):
+    """Postgres ends all its processes when one dies so: what they shared may be damaged."""
+    server, database = elsewhere
+    for _ in range(kills):
+        with under_load(server, server.open_account(PLENTY)) as load:
+            load.reach(ENOUGH)
+            ((victim,), *_) = fragile.cluster.execute(
+                f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'doneotp'"
+            )
+            os.kill(victim, signal.SIGKILL)
+            load.reach(ENOUGH)
+        assert load.lost() == set()
+        assert set(load.failed) <= {503}
 
 
-def postmaster(server: Server) -> int:
-    return int((server.home / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
+@pytest.fixture
+def elsewhere(fragile: Fragile, tmp_path: Path) -> Iterator[tuple[Server, str]]:
+    """A server whose Postgres is somebody else's affair, and the name of its database."""
+    with fragile.cluster.database() as name:
+        more = {"DONEOTP_DATABASE_URL": fragile.cluster.url(name)}
+        with serving(tmp_path / "home", more=more) as server:
+            yield server, name
 
 
-def refund_all_abandoned(server: Server) -> None:
-    """What the sweep does after a while, at once."""
-    run(
-        lambda writer: Sweep(server.books.recorder, writer, SystemClock(), on_failure=fail, abandoned_seconds=0).once(),
-        server,
-    )
+def lost_in_a_kill(fragile: Fragile, server: Server) -> set[tuple[str, str]]:
+    """What was acknowledged and is not there when the whole of Postgres is killed at once and comes back."""
+    account = server.open_account(PLENTY)
+    fragile.cluster.execute("CHECKPOINT")  # the account itself is safe in any case
+    with under_load(server, account) as load:
+        load.reach(ENOUGH)
+        fragile.kill()
+        fragile.start()
+    return load.lost()
 
 
-def run(work: Callable[[Writer], object], server: Server) -> None:
-    async def on_loop() -> None:
-        await work(server.books.writer)  # type: ignore[misc]  # a coroutine
-
-    time.sleep(0.5)  # what the live dispatcher has in hand just now is not abandoned
-    asyncio.run(on_loop())
-
-
-def fail(error: BaseException) -> None:
-    raise AssertionError from error
+def test_a_whole_postgres_that_is_killed_at_once_has_lost_nothing(fragile, elsewhere, kills):
+    server, _ = elsewhere
+    for _ in range(kills):
+        assert lost_in_a_kill(fragile, server) == set()
+    with under_load(server, server.open_account(PLENTY)) as load:
+        load.reach(ENOUGH)
 
 
-def handoffs_without_outcome(server: Server) -> int:
-    events = log_of(server, server.keys["sk_live"])
-    asked = {(e["data"]["verification_id"], e["data"]["send"]) for e in events if e["type"] == "CodeRequested"}
-    settled = {
-        (e["data"]["verification_id"], e["data"]["send"]) for e in events if e["type"] in ("CodeSent", "SendFailed")
-    }
-    return len(asked - settled)
+def test_a_postgres_that_commits_before_the_disk_has_it_loses_what_was_acknowledged(fragile, elsewhere):
+    """The negative control: the same, with a setting that `serve` refuses when it starts; here it comes later."""
+    server, database = elsewhere
+    for statement in (
+        "ALTER SYSTEM SET wal_writer_delay = '10s'",
+        "ALTER SYSTEM SET wal_writer_flush_after = '1GB'",
+        f"ALTER DATABASE {database} SET synchronous_commit = off",
+        "SELECT pg_reload_conf()",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'",
+    ):
+        fragile.cluster.execute(statement)
+    wait_for(lambda: server.get("/v1/balance", key=server.keys["sk_live"]).status == 200)
+    try:
+        assert lost_in_a_kill(fragile, server) != set()
+    finally:
+        fragile.cluster.execute("ALTER SYSTEM RESET ALL")
+        fragile.cluster.execute("SELECT pg_reload_conf()")

@@ -1,4 +1,4 @@
-"""A man in the middle of a Unix socket who can lose what Postgres answers."""
+"""A man in the middle of a Unix socket who can lose or spoil what is said between a client and Postgres."""
 
 import contextlib
 import socket
@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-Fault = Literal["lose_answer", "lose_request", "hang_after_request"]
+Fault = Literal[
+    "lose_answer", "lose_request", "hang_after_request", "hang_before_request", "spoil_answer", "forget_client"
+]
+"""`forget_client` hangs before the request, and the server never learns that its client has gone."""
+GARBAGE = bytes(range(256)) * 4
 _SOCKET = ".s.PGSQL.5432"
 
 
@@ -19,6 +23,7 @@ class Proxy:
         self.upstream = upstream
         self.faults = 0
         self._armed: tuple[Fault, bytes] | None = None
+        self._pairs: list[_Pair] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(directory / _SOCKET))
         self._listener.listen(16)
@@ -28,8 +33,15 @@ class Proxy:
         """Commit `fault` once."""
         self._armed = (fault, trigger)
 
+    def cut(self) -> None:
+        """End every connection there is."""
+        for pair in self._pairs:
+            pair.cut()
+
     def close(self) -> None:
         self._listener.close()
+        for pair in self._pairs:
+            pair.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -37,7 +49,7 @@ class Proxy:
                 client, _ = self._listener.accept()
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(f"{self.upstream}/{_SOCKET}")
-                _Pair(self, client, server)
+                self._pairs.append(_Pair(self, client, server))
 
     def fault_in(self, request: bytes) -> Fault | None:
         """The fault to commit on this request, if any; it is used up."""
@@ -51,35 +63,44 @@ class Proxy:
 class _Pair:
     def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
         self._proxy, self._client, self._server = proxy, client, server
-        self._losing: Fault | None = None
+        self._fault: Fault | None = None
         for target in (self._requests, self._answers):
             threading.Thread(target=target, daemon=True).start()
+
+    def cut(self) -> None:
+        for end in (self._client, self._server):
+            if end is self._client or self._fault != "forget_client":
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+
+    def close(self) -> None:
+        self._fault = None
+        self.cut()
 
     def _requests(self) -> None:
         with contextlib.suppress(OSError):
             while request := self._client.recv(1 << 20):
-                fault = self._proxy.fault_in(request)
-                if fault == "lose_request":
+                self._fault = self._fault or self._proxy.fault_in(request)
+                if self._fault == "lose_request":
                     break
-                self._losing = self._losing or fault
-                self._server.sendall(request)
-        self._cut()
+                if self._fault not in ("hang_before_request", "forget_client"):
+                    self._server.sendall(request)
+        self.cut()
 
     def _answers(self) -> None:
         with contextlib.suppress(OSError):
             while answer := self._server.recv(1 << 20):
-                if self._losing == "hang_after_request":
-                    continue
-                if self._losing == "lose_answer":
-                    break
-                self._client.sendall(answer)
-        self._cut()
-
-    def _cut(self) -> None:
-        for end in (self._client, self._server):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
+                match self._fault:
+                    case None:
+                        self._client.sendall(answer)
+                    case "lose_answer":
+                        break
+                    case "spoil_answer":
+                        self._client.sendall(GARBAGE)
+                    case _:
+                        pass  # nobody hears of it
+        self.cut()
 
 
 @contextlib.contextmanager

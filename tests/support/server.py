@@ -128,7 +128,8 @@ class Server:
         return self._books
 
     def open_account(self, credits: int = 1_000) -> OpenedAccount:
-        """One more account, with keys: what most tests want for themselves."""
+        """One more account, with keys: what most tests want for themselves. Waits for a Postgres that was killed."""
+        wait_for(lambda: not self.books.writer.is_away)
         return self.books.administration.open_account(name="Test", credits=credits, by="test")
 
     def request(
