@@ -171,6 +171,7 @@ def _route_libraries() -> None:
     for logger in logging.Logger.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
             logger.handlers.clear()
+            logger.setLevel(logging.NOTSET)
             logger.propagate = True
     logging.captureWarnings(True)  # noqa: FBT003
     _UNDO.callback(logging.captureWarnings, False)  # noqa: FBT003

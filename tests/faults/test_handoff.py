@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -33,7 +34,7 @@ def send(server: Server, key: str, number: str = NUMBER) -> Answer:
 
 
 def send_many(server: Server, key: str) -> list[int]:
-    return [a.status for a in at_once([lambda p=place: send(server, key, phones.number(p)) for place in range(MANY)])]
+    return [a.status for a in at_once([partial(send, server, key, phones.number(place)) for place in range(MANY)])]
 
 
 def types_of(server: Server, key: str) -> list[str]:
