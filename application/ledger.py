@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 from eventsourcing.application import Application
-from eventsourcing.persistence import InfrastructureFactory, Mapper
+from eventsourcing.persistence import InfrastructureFactory, Mapper, MapperDeserialisationError
 from eventsourcing.utils import Environment, EnvType
 
 from application.mapper import EventMapper, decode, encode
@@ -137,15 +137,25 @@ class Ledger(Application[str]):
             self._load_streams(missing)
 
     def confirm(self, logs: Sequence[str]) -> None:
-        """Make sure that what is cached of `logs` is the latest, reading on where a head has moved."""
+        """Make sure that what is cached of `logs` is the latest, reading on where a head has moved.
+
+        Raises MapperDeserialisationError when one of them cannot be read, after all the others have been.
+        """
         now = self._monotonic()  # before the question: an answer may be long on its way
         heads = self.logs_recorder.heads(logs)
+        unreadable: MapperDeserialisationError | None = None
         for log in logs:
             cached = self._logs.get(log)
-            if cached is not None:
+            if cached is None:
+                continue
+            try:
                 if heads.get(log, 0) > cached.position:
                     self.catch_up(log)
                 cached.confirmed_at = now
+            except MapperDeserialisationError as error:
+                unreadable = error
+        if unreadable is not None:
+            raise unreadable
 
     def outdated(self, logs: Sequence[str]) -> set[str]:
         """Those of `logs` that have moved on from what is cached of them."""

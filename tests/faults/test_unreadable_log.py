@@ -43,6 +43,19 @@ def test_the_server_goes_on_for_everybody_else(server, topic):
     assert_sound(log_of(server, well.keys["sk_live"]))
 
 
+def test_what_others_write_to_another_log_is_noticed_all_the_same(conninfo):
+    with desk_on(conninfo) as desk, desk_on(conninfo) as other:
+        sick, well = (desk.administration.open_account(name="Test", credits=10, by="test") for _ in range(2))
+        for account in (sick, well):
+            desk.writer.submit(desk.send(log=account.account_id)).result(30)
+        spoil(conninfo, sick.account_id, TOPICS[0])
+        before = len(desk.recorder.select_log(well.account_id, after=0, limit=100))
+        other.administration.add_credit(well.account_id, credits=1, reference="news", by="test")
+        wait_for(lambda: desk.ledger.is_beyond(well.account_id, before))
+        wait_for(lambda: desk.failures)
+        assert {type(failure) for failure in desk.failures} == {MapperDeserialisationError}
+
+
 @pytest.mark.parametrize("topic", TOPICS)
 def test_the_sweep_pays_back_what_others_lost(conninfo, topic):
     with desk_on(conninfo) as desk:
