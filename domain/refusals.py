@@ -26,7 +26,7 @@ class InvalidRequest(Refusal):
 
 
 class InvalidPhoneNumber(Refusal):
-    """The phone number is not a valid number in E.164 form, such as +14155552671."""
+    """The phone number is not a valid number in E.164 form: a plus sign, the country code, the subscriber number."""
 
     code = "invalid_phone_number"
 

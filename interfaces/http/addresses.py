@@ -48,7 +48,8 @@ def caller(scope: Any, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
 def _without_port(hop: str) -> str:
     hop = hop.strip()
     if hop.startswith("["):
-        return hop[1:].partition("]")[0]
+        inside, closed, _ = hop[1:].partition("]")
+        return inside if closed else hop
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 

@@ -22,7 +22,7 @@ KINDS: Final[dict[str, Kind]] = {
     "malformed_json": Kind(400, "Body is not JSON", "Send one JSON object in UTF-8."),
     "invalid_request": Kind(400, "Request is not valid", "The detail names the field and what it must be."),
     "invalid_phone_number": Kind(
-        400, "Phone number is not valid", "Use E.164: + and country code, such as +14155552671."
+        400, "Phone number is not valid", "Use E.164: a plus sign, the country code, then the number, digits only."
     ),
     "invalid_code_format": Kind(400, "Code has the wrong form", "Send the digits as text. No attempt was used."),
     "wrong_code": Kind(400, "Wrong code", "Ask the user to type it again; attempts_left says how often that may be."),

@@ -52,11 +52,11 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not a request. An answer under way is cut off: nothing can follow it that makes sense."""
-        app = self.app
+        assert isinstance(self.app, Edge), "uvicorn is configured to put nothing before it"
         cycle: RequestResponseCycle | None = self.cycle
-        too_large = self._kept_bytes > HEAD_BYTES_MAX
-        if isinstance(app, Edge) and (cycle is None or cycle.response_complete):
-            status, headers, body = app.refuse_unread(_HEAD_TOO_LARGE if too_large else _UNREADABLE)
+        if cycle is None or cycle.response_complete:
+            is_large = self._kept_bytes > HEAD_BYTES_MAX
+            status, headers, body = self.app.refuse_unread(_HEAD_TOO_LARGE if is_large else _UNREADABLE)
             head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
             self.transport.write(STATUS_LINE[status] + head + b"connection: close\r\n\r\n" + body)
         self.transport.close()

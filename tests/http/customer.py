@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
@@ -11,6 +12,7 @@ from interfaces.http.problems import KINDS
 from tests.support.server import Answer, Server
 
 PROBLEM_FIELDS = ("type", "title", "status", "detail", "code", "request_id")
+SETTLES_SECONDS_MAX = 15.0
 TOKEN_CODES = {"invalid_token", "token_expired", "token_already_redeemed", "token_phone_mismatch"}
 _REQUEST_ID = re.compile(r"req_[0-9a-z]{10,40}")
 _SEEN: set[str] = set()
@@ -186,6 +188,17 @@ class Side:
             assert [event["position"] for event in events] == list(range(1, len(events) + 1))
             if len(page["events"]) < 1_000:
                 return events
+
+    def settled(self) -> list[dict[str, Any]]:
+        """All events, once what became of every message is among them."""
+        until = time.monotonic() + SETTLES_SECONDS_MAX
+        while True:
+            log = self.log()
+            types = [event["type"] for event in log]
+            if types.count("CodeRequested") == types.count("CodeSent") + types.count("SendFailed"):
+                return log
+            assert time.monotonic() < until, types
+            time.sleep(0.01)
 
     def types(self) -> list[str]:
         """What happened, without the opening of the account."""

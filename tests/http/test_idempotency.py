@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -60,25 +59,16 @@ def named() -> dict[str, str]:
     return {"Idempotency-Key": uuid4().hex}
 
 
-def settled(it: Side) -> list[dict[str, Any]]:
-    """The log once every message that was asked for is accounted for."""
-    while True:
-        log = it.log()
-        types = [event["type"] for event in log]
-        if types.count("CodeRequested") == types.count("CodeSent") + types.count("SendFailed"):
-            return log
-
-
 @pytest.mark.parametrize("post", POSTS, ids=lambda post: post.__name__)
 def test_the_same_key_and_body_get_the_same_answer_and_change_nothing(
     customer: Customer, post: Callable[[Side], Ask]
 ) -> None:
     ask, headers = post(customer.test), named()
     first = ask(headers)
-    before = settled(customer.test)
+    before = customer.test.settled()
     again = [ask(headers) for _ in range(3)]
     assert all(same(first, answer) for answer in again)
-    assert settled(customer.test) == before
+    assert customer.test.settled() == before
     assert [event["type"] for event in before].count(RECORDS[post]) == 1
 
 
@@ -88,13 +78,13 @@ def test_equal_requests_at_once_have_one_effect(customer: Customer, post: Callab
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: ask(headers), range(16)))
     assert all(same(answers[0], answer) for answer in answers)
-    assert [event["type"] for event in settled(customer.test)].count(RECORDS[post]) == 1
+    assert [event["type"] for event in customer.test.settled()].count(RECORDS[post]) == 1
 
 
 def test_a_repeated_send_is_one_message_and_one_debit(customer: Customer) -> None:
     phone, headers = number(), named()
     answers = {customer.live.send(phone, headers=headers).text for _ in range(5)}
-    settled(customer.live)
+    customer.live.settled()
     assert (len(answers), len(list(inbox(customer.server, phone)))) == (1, 1)
     assert customer.live.balance() == {"available": 999, "debited": 1, "refunded": 0, "added": 1_000}
 
@@ -125,7 +115,7 @@ def test_the_same_key_with_another_request_is_refused_and_changes_nothing(
     it, headers = customer.test, named()
     verification_id, code = it.sent(other := number())
     assert post(it)(headers).status in (200, 400)
-    before = settled(it)
+    before = it.settled()
     others = [
         it.send(number(), headers=headers),
         it.check(other, code, headers=headers),
@@ -136,7 +126,7 @@ def test_the_same_key_with_another_request_is_refused_and_changes_nothing(
         it.ask("POST", "/v1/verify/send", b"{", headers=headers),
     ]
     assert [refusal(answer) for answer in others] == [(422, "idempotency_key_reused")] * len(others)
-    assert settled(it) == before
+    assert it.settled() == before
 
 
 def test_the_body_counts_byte_by_byte(customer: Customer) -> None:
@@ -173,9 +163,9 @@ def test_a_key_may_be_used_again_after_a_day(customer: Customer) -> None:
 @pytest.mark.parametrize("post", POSTS, ids=lambda post: post.__name__)
 def test_a_key_is_1_to_255_visible_characters(customer: Customer, post: Callable[[Side], Ask], key: str) -> None:
     ask = post(customer.test)
-    before = settled(customer.test)
+    before = customer.test.settled()
     assert refusal(ask({"Idempotency-Key": key})) == (400, "invalid_idempotency_key")
-    assert settled(customer.test) == before
+    assert customer.test.settled() == before
 
 
 def test_the_longest_key_and_every_visible_character_work(customer: Customer) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from domain.events import TYPES
 from tests.http.customer import EVENT_ID, MOMENT, VERIFICATION_ID, Customer, Side, mask, number, refusal
-from tests.http.test_idempotency import settled
 from tests.support.server import Server
 
 WAKES_SECONDS_MAX = 1.5
@@ -25,7 +24,7 @@ def test_the_balance_is_what_the_log_adds_up_to_at_every_position(customer: Cust
     it = customer.live
     for _ in range(3):
         it.verified(number())
-    log = settled(it)
+    log = it.settled()
     added = debited = refunded = 0
     expected = [(0, 0, 0, 0, 0)]
     for event in log:
@@ -42,11 +41,11 @@ def test_the_balance_is_what_the_log_adds_up_to_at_every_position(customer: Cust
 def test_the_balance_at_a_moment_counts_what_had_happened_by_then(customer: Customer) -> None:
     it = customer.live
     it.sent(number())
-    for event in settled(it):
+    for event in it.settled():
         at = quote(event["at"], safe="")
-        last = max(other["position"] for other in settled(it) if other["at"] <= event["at"])
+        last = max(other["position"] for other in it.settled() if other["at"] <= event["at"])
         assert it.get(f"/v1/balance?at={at}").body["position"] == last
-    moments = {"2000-01-01T00:00:00Z": 0, "2999-12-31T23:59:59%2B14:00": len(settled(it)), "0001-01-01T00:00:00Z": 0}
+    moments = {"2000-01-01T00:00:00Z": 0, "2999-12-31T23:59:59%2B14:00": len(it.settled()), "0001-01-01T00:00:00Z": 0}
     assert {at: it.get(f"/v1/balance?at={at}").body["position"] for at in moments} == moments
 
 
@@ -99,7 +98,7 @@ def test_a_refunded_message_costs_nothing(serve: Callable[..., Server]) -> None:
     customer = Customer(server, server.open_account(5))
     sent = customer.live.send(number())
     assert sent.status == 200
-    log = settled(customer.live)
+    log = customer.live.settled()
     assert [event["type"] for event in log[-4:]] == ["CodeRequested", "CreditDebited", "SendFailed", "CreditRefunded"]
     assert customer.live.balance() == {"available": 5, "debited": 1, "refunded": 1, "added": 5}
     detail = customer.live.verification(sent.body["verification_id"]).body
@@ -109,7 +108,7 @@ def test_a_refunded_message_costs_nothing(serve: Callable[..., Server]) -> None:
 def test_a_verification_tells_its_whole_story(customer: Customer) -> None:
     it, phone = customer.live, number()
     verification_id, code = it.sent(phone, client_ip="203.0.113.9")
-    settled(it)
+    it.settled()
     it.check(phone, "000000" if code != "000000" else "000001")
     token = it.check(phone, code).body["token"]
     it.redeem(token)
@@ -198,7 +197,7 @@ def test_an_account_without_verifications_has_an_empty_page(customer: Customer) 
 def test_the_log_is_dense_and_pages_join_without_a_seam(customer: Customer) -> None:
     it = customer.live
     it.redeem(it.verified(number()))
-    whole = settled(it)
+    whole = it.settled()
     for limit in (1, 3, 1_000):
         paged: list[dict[str, Any]] = []
         after = 0
@@ -212,7 +211,7 @@ def test_the_log_is_dense_and_pages_join_without_a_seam(customer: Customer) -> N
 def test_an_event_is_what_is_stored_with_its_place(customer: Customer) -> None:
     it, phone = customer.live, number()
     verification_id, _ = it.sent(phone, client_ip="203.0.113.9", metadata={"order": "A-1"})
-    log = settled(it)
+    log = it.settled()
     stream = f"{customer.account_id}/{verification_id[4:26]}"
     data = log[6]["data"]
     key_id = next(event["data"]["issued_key_id"] for event in log if event["data"].get("kind") == "sk_live")
@@ -271,7 +270,7 @@ def wait_for_news(it: Side, act: Callable[[], object]) -> tuple[list[str], float
         acted.append(time.monotonic())
         act()
 
-    after = len(it.log())
+    after = len(it.settled())
     thread = threading.Thread(target=later)
     thread.start()
     answer = it.get(f"/v1/events?after={after}&wait=10").body
