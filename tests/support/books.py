@@ -41,6 +41,7 @@ def assert_sound(events: Sequence[dict[str, Any]]) -> None:
                 available -= data["credits"]
                 assert before["type"] == "CodeRequested"
                 assert before["data"]["verification_id"] == data["verification_id"]
+                assert before["data"]["send"] == data["send"]
                 debits[data["verification_id"], data["send"]] += 1
             case "CreditRefunded":
                 available += data["credits"]
