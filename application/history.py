@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from application.mapper import decode
 from application.ports import Record
+from domain.codec import decode
 from domain.events import (
     AttemptFailed,
     CodeRequested,

@@ -12,14 +12,15 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 from eventsourcing.application import Application
-from eventsourcing.persistence import InfrastructureFactory, Mapper, MapperDeserialisationError
+from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
 
-from application.mapper import EventMapper, decode, encode
+from application.mapper import EventMapper
 from application.ports import Entropy, LogRecorder, Record, Snapshot
 from domain import account as accounts
 from domain import verification as verifications
 from domain.account import Account
+from domain.codec import UnreadableEvent, decode, encode
 from domain.events import TOPICS, Event
 from domain.verification import Verification
 
@@ -139,11 +140,11 @@ class Ledger(Application[str]):
     def confirm(self, logs: Sequence[str]) -> None:
         """Make sure that what is cached of `logs` is the latest, reading on where a head has moved.
 
-        Raises MapperDeserialisationError when one of them cannot be read, after all the others have been.
+        Raises UnreadableEvent when one of them cannot be read, after all the others have been.
         """
         now = self._monotonic()  # before the question: an answer may be long on its way
         heads = self.logs_recorder.heads(logs)
-        unreadable: MapperDeserialisationError | None = None
+        unreadable: UnreadableEvent | None = None
         for log in logs:
             cached = self._logs.get(log)
             if cached is None:
@@ -152,7 +153,7 @@ class Ledger(Application[str]):
                 if heads.get(log, 0) > cached.position:
                     self.catch_up(log)
                 cached.confirmed_at = now
-            except MapperDeserialisationError as error:
+            except UnreadableEvent as error:
                 unreadable = error
         if unreadable is not None:
             raise unreadable

@@ -1,13 +1,12 @@
-"""Between domain events and stored bytes: msgspec JSON under stable topics, never a Python path."""
+"""The codec of events in the shape that eventsourcing asks for."""
 
 from dataclasses import dataclass
-from typing import Final
 
-import msgspec
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError, StoredEvent
 
-from domain.events import TOPICS, TYPES, Event
+from domain.codec import UnreadableEvent, decode, encode
+from domain.events import TOPICS, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +16,6 @@ class Recorded:
     originator_id: str
     originator_version: int
     event: Event
-
-
-_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
-_DECODERS: Final = {topic: msgspec.json.Decoder(type_) for topic, type_ in TYPES.items()}
 
 
 class EventMapper(Mapper[str]):
@@ -40,21 +35,8 @@ class EventMapper(Mapper[str]):
 
     def to_domain_event(self, stored_event: StoredEvent) -> Recorded:
         """Raises MapperDeserialisationError on bytes or a topic that no version of DoneOTP wrote."""
-        return Recorded(
-            str(stored_event.originator_id),
-            stored_event.originator_version,
-            decode(stored_event.topic, stored_event.state),
-        )
-
-
-def encode(event: Event) -> bytes:
-    """The bytes to store."""
-    return _ENCODER.encode(event)
-
-
-def decode(topic: str, body: bytes) -> Event:
-    """The event that was stored; raises MapperDeserialisationError."""
-    try:
-        return _DECODERS[topic].decode(body)
-    except (KeyError, msgspec.MsgspecError) as error:
-        raise MapperDeserialisationError(f"cannot read a stored event of topic {topic!r}") from error
+        try:
+            event = decode(stored_event.topic, stored_event.state)
+        except UnreadableEvent as error:
+            raise MapperDeserialisationError(str(error)) from error
+        return Recorded(str(stored_event.originator_id), stored_event.originator_version, event)

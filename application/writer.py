@@ -25,11 +25,11 @@ from eventsourcing.persistence import (
 )
 
 from application.ledger import Folded, Ledger
-from application.mapper import decode
 from application.ports import Clock, Record
 from domain import account as accounts
 from domain import verification as verifications
 from domain.account import Account
+from domain.codec import decode
 from domain.events import ClockAdvanced, CreditAdded, Event
 from domain.refusals import IdempotencyKeyReused, Overloaded, Refusal, ServiceUnavailable
 from domain.verification import Verification

@@ -24,7 +24,7 @@ RULES: Final = (
     ("phone numbers", ("domain/phone.py", "phonenumbers/")),
     ("code and stream derivation", ("application/keyring.py", "domain/code.py")),
     ("Postgres client", ("interfaces/postgres/", "psycopg/", "psycopg_binary/")),
-    ("event encoding", ("application/mapper.py",)),
+    ("event encoding", ("domain/codec.py", "application/mapper.py")),
     ("decide and evolve", ("domain/",)),
     ("group commit writer and ledger", ("application/writer.py", "application/ledger.py")),
     ("commands and dispatch", ("application/",)),

@@ -10,10 +10,10 @@ import msgspec
 from application.accounts import Balance, ReadBalance
 from application.history import Detail, Page, details
 from application.keyring import stream_in
-from application.mapper import decode
 from application.ports import Record
 from domain import account as accounts
 from domain.account import Account
+from domain.codec import decode
 from domain.events import CodeRequested
 from domain.refusals import InvalidRequest, Overloaded, VerificationNotFound
 from interfaces.http.calls import Call, Context, Query

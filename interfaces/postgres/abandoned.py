@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 from application.dispatch import ABANDONED_SECONDS
-from application.mapper import decode
 from application.ports import Clock
 from application.verifications import RecordFailed
 from application.writer import Writer
+from domain.codec import decode
 from domain.events import CodeRequested
 from domain.refusals import StateConflict
 from interfaces.postgres.recorder import PostgresLogRecorder

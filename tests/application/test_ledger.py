@@ -9,12 +9,13 @@ from eventsourcing.persistence import OperationalError, ProgrammingError, Record
 from application import ledger as ledgers
 from application.accounts import ReadBalance
 from application.ledger import Ledger
-from application.mapper import EventMapper, decode
+from application.mapper import EventMapper
 from application.ports import LogRecorder, Record, Snapshot
 from application.verifications import Outgoing
 from domain import account as accounts
 from domain import verification as verifications
 from domain.account import Account
+from domain.codec import decode
 from domain.events import CreditAdded
 from domain.verification import Verification
 from tests.application.world import (

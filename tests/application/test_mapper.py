@@ -8,7 +8,8 @@ import pytest
 from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
 from hypothesis import given, strategies
 
-from application.mapper import EventMapper, Recorded, decode, encode
+from application.mapper import EventMapper, Recorded
+from domain.codec import UnreadableEvent, decode, encode
 from domain.events import TOPICS, TYPES, AttemptFailed, CodeRequested, CreditAdded
 from tests.support import given as past
 from tests.support.clock import NOON
@@ -80,8 +81,10 @@ def test_a_field_that_a_later_version_added_is_no_obstacle():
     ids=count(1),
 )
 def test_what_nobody_wrote_is_not_read(topic, body):
-    with pytest.raises(MapperDeserialisationError, match="cannot read a stored event of topic"):
+    with pytest.raises(UnreadableEvent, match="cannot read a stored event of topic"):
         decode(topic, body)
+    with pytest.raises(MapperDeserialisationError, match="cannot read a stored event of topic"):
+        EventMapper().to_domain_event(StoredEvent("acct_a/s", 1, topic, body))
 
 
 def test_the_librarys_mapper_is_ours():

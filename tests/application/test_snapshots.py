@@ -9,10 +9,10 @@ import pytest
 from application import ledger as ledgers
 from application.accounts import ReadBalance
 from application.ledger import SNAPSHOT_EVERY_EVENTS, SNAPSHOT_TOPICS
-from application.mapper import encode
 from application.ports import Record, Snapshot
 from application.verifications import Outgoing
 from domain.account import Account
+from domain.codec import encode
 from domain.events import AccountOpened, CreditAdded, CreditDebited, Event
 from domain.verification import Verification
 from tests.application.test_ledger import assert_cache_is_the_log, busy, replayed

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from application.accounts import Administer, ReadAccount, ReadBalance
 from application.keyring import Keyring
 from application.ledger import Ledger
-from application.mapper import decode
 from application.ports import LogRecorder
 from application.tokens import Tokens
 from application.verifications import (
@@ -29,6 +28,7 @@ from application.writer import Command, Ticket, Writer
 from domain import account as accounts
 from domain import phone as phones
 from domain.account import Account
+from domain.codec import decode
 from domain.policy import Policy
 from domain.verification import Caller
 from tests.support.clock import SeededEntropy, SettableClock, Stopwatch

@@ -13,10 +13,10 @@ import psycopg
 
 from application import ledger as ledgers
 from application.ledger import Ledger
-from application.mapper import decode
 from domain import account as accounts
 from domain import verification as verifications
 from domain.account import Account
+from domain.codec import decode
 from domain.refusals import Refusal
 from domain.verification import Verification
 from interfaces.bench import phones

@@ -4,8 +4,8 @@ import asyncio
 
 import psycopg
 import pytest
-from eventsourcing.persistence import MapperDeserialisationError
 
+from domain.codec import UnreadableEvent
 from interfaces.bench import phones
 from interfaces.postgres.abandoned import Sweep
 from interfaces.world import SystemClock
@@ -54,7 +54,7 @@ def test_what_others_write_to_another_log_is_noticed_all_the_same(conninfo):
         other.administration.add_credit(well.account_id, credits=1, reference="news", by="test")
         wait_for(lambda: desk.ledger.is_beyond(well.account_id, before))
         wait_for(lambda: desk.failures)
-        assert {type(failure) for failure in desk.failures} == {MapperDeserialisationError}
+        assert {type(failure) for failure in desk.failures} == {UnreadableEvent}
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -69,5 +69,5 @@ def test_the_sweep_pays_back_what_others_lost(conninfo, topic):
         sweep = Sweep(desk.recorder, desk.writer, SystemClock(), on_failure=failures.append, abandoned_seconds=0)
         given_up = asyncio.run(sweep.once())
         assert given_up == len(accounts)
-        assert {type(failure) for failure in failures} == {MapperDeserialisationError}
+        assert {type(failure) for failure in failures} == {UnreadableEvent}
         assert [desk.administration.account(a.account_id).refunded for a in accounts] == [1] * len(accounts)

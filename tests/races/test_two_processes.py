@@ -11,7 +11,7 @@ from itertools import count
 import psutil
 import pytest
 
-from application.mapper import decode
+from domain.codec import decode
 from domain.events import KeyRevoked
 from interfaces.bench import phones
 from tests.races.scenes import code_of
