@@ -129,12 +129,13 @@ class Administration:
                 self._open_log(opened.account_id, name=name, mode=mode, by=by)
             except StateConflict:
                 continue
+        if credits:
+            self.add_credit(opened.account_id, credits=credits, reference="opening", by=by)
+        # Keys come last: an account that has them all was opened whole.
         known = self.account(opened.account_id).keys
         for kind, key in opened.keys.items():
             if keys.key_hash(key) not in known:
                 self._record_key(opened.account_id, kind=kind, key=key, name="first", origins=(), by=by)
-        if credits:
-            self.add_credit(opened.account_id, credits=credits, reference="opening", by=by)
 
     def account(self, account_id: str) -> Account:
         """State of an account."""

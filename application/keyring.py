@@ -18,7 +18,9 @@ from domain import code as codes
 
 STREAM_LENGTH: Final = 22
 """Characters of a stream name: 128 bits of a keyed hash, in base64url (RFC 4648 section 5)."""
-NONCE_BYTES: Final = 9
+NONCE_BYTES: Final = 5
+"""Random bytes of a verification id: what tells the verifications of one number apart."""
+_SEAL_BYTES: Final = 4
 STREAMS_KEPT_MAX: Final = 16_384
 _NONCE_LENGTH: Final = 12
 _LETTERS: Final = re.compile(r"[A-Za-z0-9_-]*")
@@ -32,6 +34,7 @@ class Keyring:
         self._root = root
         self._codes = self._derive("code")
         self._requests = self._derive("idempotency")
+        self._ids = self._derive("verification-id")
         self.token_key = Ed25519PrivateKey.from_private_bytes(self._derive("token"))
         self.stream_of = lru_cache(maxsize=STREAMS_KEPT_MAX)(self._stream_of)
         """`stream_of(log, e164)`: the stream of a number in a log."""
@@ -51,17 +54,27 @@ class Keyring:
         fingerprint = hmac.digest(self._requests, hashlib.sha256(request).digest() + name, "sha256")
         return f"{_text(name)}.{_text(fingerprint)}"
 
+    def verification_id(self, stream: str, random: bytes) -> str:
+        """A new id: it carries its stream, so that nothing has to be looked up to find it, and a seal of 32 bits."""
+        return _VERIFICATION_PREFIX + stream + base64.urlsafe_b64encode(random + self._seal(stream, random)).decode()
+
+    def made(self, verification_id: str) -> bool:
+        """Whether an id of some stream is one that was made here: a made-up one must not look like an old one."""
+        stream = stream_in(verification_id)
+        if stream is None:
+            return False
+        nonce = base64.urlsafe_b64decode(verification_id[-_NONCE_LENGTH:])
+        return hmac.compare_digest(nonce[NONCE_BYTES:], self._seal(stream, nonce[:NONCE_BYTES]))
+
+    def _seal(self, stream: str, random: bytes) -> bytes:
+        return hmac.digest(self._ids, stream.encode() + random, "sha256")[:_SEAL_BYTES]
+
     def webhook_secret(self) -> bytes:
         """The secret that signs messages to a `webhook:` provider unless one is configured."""
         return self._derive("sms-webhook")
 
     def _derive(self, purpose: str) -> bytes:
         return HKDF(algorithm=SHA256(), length=32, salt=b"doneotp/1", info=purpose.encode()).derive(self._root)
-
-
-def verification_id(stream: str, random: bytes) -> str:
-    """A verification id carries its stream, so that nothing has to be looked up to find it."""
-    return _VERIFICATION_PREFIX + stream + base64.urlsafe_b64encode(random).decode()
 
 
 def stream_in(verification_id: str) -> str | None:

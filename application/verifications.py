@@ -1,6 +1,7 @@
 """The three calls and what belongs to them: send, check, redeem, cancel, and the fate of a message.
 
-Each is a command that the writer decides on one log. Clear numbers and codes are in the commands' memory only.
+Each is a command that the writer decides on one log. Clear numbers and codes are in the commands' memory only. `holder`
+is the account whose key asked, with the policy it lives by.
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
-from application.keyring import NONCE_BYTES, Keyring, stream_in, verification_id
+from application.keyring import NONCE_BYTES, Keyring, stream_in
 from application.ports import Entropy
 from application.tokens import Claims, Tokens
 from application.writer import Decision, Draft
 from domain import account as accounts
 from domain import verification as verifications
+from domain.account import Account
 from domain.events import (
     AttemptFailed,
     CodeRequested,
@@ -28,7 +30,6 @@ from domain.events import (
     Verified,
 )
 from domain.phone import PhoneNumber
-from domain.policy import Policy
 from domain.refusals import (
     IdempotencyKeyReused,
     InvalidToken,
@@ -99,7 +100,7 @@ class SendCode:
     caller: Caller
     keyring: Keyring
     entropy: Entropy
-    policy: Policy
+    holder: Account
     locale: str = ""
     web_origin: str = ""
     app_hash: str = ""
@@ -111,13 +112,13 @@ class SendCode:
 
     def decide(self, draft: Draft) -> Decision[Outgoing]:
         """CodeRequested and, on a live log, CreditDebited right after it."""
-        accounts.require_standing(draft.account)
+        _require_standing(self.holder, draft)
         stream, now = self.stream, draft.now
         requested = verifications.request(
             draft.verification(stream),
             NewCode(
                 phone=self.phone,
-                verification_id=verification_id(stream, self.entropy.bytes(NONCE_BYTES)),
+                verification_id=self.keyring.verification_id(stream, self.entropy.bytes(NONCE_BYTES)),
                 seed=self.entropy.bytes(16).hex(),
                 price_credits=draft.account.price_credits,
                 key_id=self.caller.key_id,
@@ -128,7 +129,7 @@ class SendCode:
                 app_hash=self.app_hash,
                 metadata=self.metadata or {},
             ),
-            policy=self.policy,
+            policy=self.holder.policy,
             now=now,
         )
         debited = accounts.debit(draft.account, verification_id=requested.verification_id, send=requested.send, now=now)
@@ -156,7 +157,6 @@ class CheckCode:
 
     log: str
     stream: str
-    account: str
     phone: PhoneNumber
     code: str
     verification_id: str | None
@@ -164,7 +164,7 @@ class CheckCode:
     keyring: Keyring
     tokens: Tokens
     entropy: Entropy
-    policy: Policy
+    holder: Account
 
     @property
     def idempotency(self) -> str:
@@ -172,9 +172,10 @@ class CheckCode:
 
     def decide(self, draft: Draft) -> Decision[Checked]:
         """Verified or AttemptFailed; both are facts before anyone learns which."""
-        accounts.require_standing(draft.account)
+        _require_standing(self.holder, draft)
         stream = self.stream
-        if self.verification_id is not None and stream_in(self.verification_id) != stream:
+        named = self.verification_id
+        if named is not None and (stream_in(named) != stream or not self.keyring.made(named)):
             raise VerificationNotFound
         event = verifications.check(
             draft.verification(stream),
@@ -183,7 +184,7 @@ class CheckCode:
             matches=self._matches,
             token_id=self.entropy.bytes(16).hex(),
             caller=self.caller,
-            policy=self.policy,
+            policy=self.holder.policy,
             now=draft.now,
         )
         if isinstance(event, AttemptFailed):
@@ -208,7 +209,7 @@ class CheckCode:
         return compare_digest(code, self.code)
 
     def _checked(self, verified: Verified) -> Checked:
-        return Checked(token=self.tokens.issue(self.account, verified), verification_id=verified.verification_id)
+        return Checked(token=self.tokens.issue(self.holder.id, verified), verification_id=verified.verification_id)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -220,6 +221,7 @@ class RedeemToken:
     phone: PhoneNumber | None
     caller: Caller
     keyring: Keyring
+    holder: Account
 
     @property
     def stream(self) -> str | None:
@@ -231,7 +233,7 @@ class RedeemToken:
 
     def decide(self, draft: Draft) -> Decision[Redeemed]:
         """TokenRedeemed: once per `jti`."""
-        accounts.require_standing(draft.account)
+        _require_standing(self.holder, draft)
         stream = self.stream
         assert stream is not None, "a token that this service issued names a verification"
         state = draft.verification(stream)
@@ -259,6 +261,7 @@ class CancelVerification:
     log: str
     verification_id: str
     caller: Caller
+    holder: Account
 
     @property
     def stream(self) -> str | None:
@@ -269,7 +272,7 @@ class CancelVerification:
         return self.caller.idempotency
 
     def decide(self, draft: Draft) -> Decision[Cancelled]:
-        accounts.require_standing(draft.account)
+        _require_standing(self.holder, draft)
         stream = self.stream
         if stream is None or draft.verification(stream).current is None:
             raise VerificationNotFound
@@ -380,6 +383,12 @@ class RecordDelivery:
 
     def replay(self, event: Event) -> Any:
         raise AssertionError("never carries an Idempotency-Key")
+
+
+def _require_standing(holder: Account, draft: Draft) -> None:
+    """Raise AccountSuspended. A test log knows nothing of its account's standing, and `holder` may be a moment old."""
+    accounts.require_standing(holder)
+    accounts.require_standing(draft.account)
 
 
 def _sent(event: CodeRequested) -> Sent:

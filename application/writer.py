@@ -175,6 +175,7 @@ class Writer:
         self._queue: deque[Ticket] = deque()
         self._wake = threading.Event()
         self._closing = False
+        self._door = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="doneotp-writer", daemon=True)
         self.batches = 0
         self.conflicts = 0
@@ -192,7 +193,8 @@ class Writer:
 
     def close(self) -> None:
         """Answer all that was accepted, then stop."""
-        self._closing = True
+        with self._door:
+            self._closing = True
         self._wake.set()
         self._thread.join()
 
@@ -226,11 +228,12 @@ class Writer:
         return ticket.future
 
     def _accept(self, ticket: Ticket, *, bounded: bool) -> None:
-        if not self.alive or (bounded and self.is_away):
-            raise ServiceUnavailable(retry_after_seconds=1)
-        if bounded and len(self._queue) >= self._queue_max:
-            raise Overloaded(retry_after_seconds=1)
-        self._queue.append(ticket)
+        with self._door:  # what comes in before the writer closes is answered, and after it nothing comes in
+            if not self.alive or (bounded and self.is_away):
+                raise ServiceUnavailable(retry_after_seconds=1)
+            if bounded and len(self._queue) >= self._queue_max:
+                raise Overloaded(retry_after_seconds=1)
+            self._queue.append(ticket)
         if not self._wake.is_set():
             self._wake.set()
 

@@ -15,7 +15,7 @@ from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper
 
-from application.keyring import NONCE_BYTES, Keyring, stream_in, verification_id
+from application.keyring import NONCE_BYTES, Keyring, stream_in
 from application.mapper import EventMapper, Recorded
 from application.tokens import Tokens
 from domain import account as accounts
@@ -113,7 +113,7 @@ class NaiveLedger:
         stream = self._keyring.stream_of(self._log, number.e164)
         command = NewCode(
             phone=number,
-            verification_id=verification_id(stream, os.urandom(NONCE_BYTES)),
+            verification_id=self._keyring.verification_id(stream, os.urandom(NONCE_BYTES)),
             seed=os.urandom(16).hex(),
             price_credits=1,
         )

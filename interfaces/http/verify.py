@@ -15,7 +15,6 @@ from application.verifications import (
     SendCode,
     Sent,
 )
-from domain import account as accounts
 from domain import phone as phones
 from domain import text as texts
 from domain.refusals import InvalidRequest
@@ -41,7 +40,6 @@ _COMMON: Final = (
 async def send(context: Context) -> Sent:
     """Send a code, or the same code again."""
     desk, identity, body = context.desk, context.identity, context.body
-    accounts.require_standing(identity.account)
     if body.client_ip is not None and not identity.is_secret:
         raise InvalidRequest("client_ip is for secret keys: with a public key the connection's address counts.")
     phone = phones.parse(body.phone_number)
@@ -52,7 +50,7 @@ async def send(context: Context) -> Sent:
         caller=identity.caller(client_ip=bodies.client_ip(body.client_ip), idempotency=context.idempotency),
         keyring=desk.keyring,
         entropy=desk.entropy,
-        policy=identity.account.policy,
+        holder=identity.account,
         locale=bodies.locale(body.locale, phone),
         web_origin=bodies.web_origin(body.web_origin, phone),
         app_hash=bodies.app_hash(body.app_hash, phone),
@@ -82,7 +80,6 @@ async def send(context: Context) -> Sent:
 async def check(context: Context) -> Checked:
     """Compare a code; the right one earns a token."""
     desk, identity, body = context.desk, context.identity, context.body
-    accounts.require_standing(identity.account)
     if body.verification_id is None and not identity.is_secret:
         raise InvalidRequest("verification_id is required with a public key.")
     phone = phones.parse(body.phone_number)
@@ -90,7 +87,6 @@ async def check(context: Context) -> Checked:
         CheckCode(
             log=identity.log,
             stream=desk.keyring.stream_of(identity.log, phone.e164),
-            account=identity.account.id,
             phone=phone,
             code=bodies.code(body.code),
             verification_id=body.verification_id,
@@ -98,7 +94,7 @@ async def check(context: Context) -> Checked:
             keyring=desk.keyring,
             tokens=desk.tokens,
             entropy=desk.entropy,
-            policy=identity.account.policy,
+            holder=identity.account,
         )
     )
 
@@ -106,7 +102,6 @@ async def check(context: Context) -> Checked:
 async def validate_token(context: Context) -> Redeemed:
     """Redeem a token: once."""
     desk, identity, body = context.desk, context.identity, context.body
-    accounts.require_standing(identity.account)
     phone = None if body.phone_number is None else phones.parse(body.phone_number)
     return await desk.writer.ask(
         RedeemToken(
@@ -115,18 +110,19 @@ async def validate_token(context: Context) -> Redeemed:
             phone=phone,
             caller=identity.caller(idempotency=context.idempotency),
             keyring=desk.keyring,
+            holder=identity.account,
         )
     )
 
 
 async def cancel(context: Context) -> Cancelled:
     """Withdraw a verification that is still pending."""
-    accounts.require_standing(context.identity.account)
     return await context.desk.writer.ask(
         CancelVerification(
             context.identity.log,
             context.request.path_params["verification_id"],
             context.identity.caller(idempotency=context.idempotency),
+            context.identity.account,
         )
     )
 

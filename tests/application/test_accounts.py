@@ -48,7 +48,7 @@ def test_an_account_opens_with_two_logs_four_keys_and_its_credits(home, office):
     opened = office.open_account(name="Acme", credits=50, by="operator")
     log = opened.account_id
     test_log = keys.log_of(log, mode="test")
-    live, *issued, credit = events(home.recorder, log)
+    live, credit, *issued = events(home.recorder, log)
     assert live == AccountOpened(at=NOON, account_id=log, name="Acme", mode="live", by="operator")
     assert events(home.recorder, test_log) == [
         AccountOpened(at=NOON, account_id=log, name="Acme", mode="test", by="operator")

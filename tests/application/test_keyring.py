@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 from hypothesis import given, strategies
 
-from application.keyring import NONCE_BYTES, STREAM_LENGTH, Keyring, stream_in, verification_id
+from application.keyring import NONCE_BYTES, STREAM_LENGTH, Keyring, stream_in
 from tests.application.world import ACCOUNT, NUMBER, OTHER_NUMBER, ROOT, TEST_LOG
 
 KEYS = Keyring(ROOT)
@@ -79,11 +79,12 @@ def test_an_idempotency_hash_tells_key_log_and_request_apart():
 @given(strategies.binary(min_size=NONCE_BYTES, max_size=NONCE_BYTES), strategies.text(max_size=20))
 def test_a_verification_id_carries_its_stream(nonce, number):
     stream = KEYS.stream_of(ACCOUNT, number)
-    found = verification_id(stream, nonce)
+    found = KEYS.verification_id(stream, nonce)
     assert (stream_in(found), len(found)) == (stream, 4 + STREAM_LENGTH + 12)
+    assert (KEYS.made(found), OTHER.made(found)) == (True, False)
 
 
-GOOD = verification_id("s" * STREAM_LENGTH, bytes(NONCE_BYTES))
+GOOD = KEYS.verification_id("s" * STREAM_LENGTH, bytes(NONCE_BYTES))
 
 
 @pytest.mark.parametrize(
@@ -95,9 +96,15 @@ GOOD = verification_id("s" * STREAM_LENGTH, bytes(NONCE_BYTES))
     ids=count(1),
 )
 def test_what_is_not_a_verification_id_carries_no_stream(text):
-    assert stream_in(text) is None
+    assert (stream_in(text), KEYS.made(text)) == (None, False)
 
 
-def test_a_verification_id_keeps_72_random_bits():
-    ids = {verification_id("s" * STREAM_LENGTH, (1 << bit).to_bytes(NONCE_BYTES)) for bit in range(72)}
-    assert len(ids) == 72
+@pytest.mark.parametrize("place", range(len("ver_"), len(GOOD)))
+def test_a_verification_id_that_was_made_up_is_known_for_it(place):
+    other = GOOD[:place] + ("A" if GOOD[place] != "A" else "B") + GOOD[place + 1 :]
+    assert (stream_in(other) is not None, KEYS.made(other)) == (True, False)
+
+
+def test_a_verification_id_keeps_40_random_bits():
+    ids = {KEYS.verification_id("s" * STREAM_LENGTH, (1 << bit).to_bytes(NONCE_BYTES)) for bit in range(40)}
+    assert len(ids) == 40

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -296,6 +296,30 @@ def test_what_was_accepted_before_the_close_is_answered_and_nothing_is_accepted_
     with pytest.raises(ServiceUnavailable):
         home.writer.submit(home.credit(1))
     assert max(memory(home).appends) <= writers.BATCH_MAX
+
+
+def test_whoever_comes_in_the_instant_of_the_close_is_answered_or_refused():
+    home = process()
+    home.writer.start()
+    begun = threading.Barrier(5)
+
+    def keep_asking(_: int) -> list[Any]:
+        accepted = []
+        begun.wait(10)
+        while True:
+            try:
+                accepted.append(home.writer.submit(home.credit(1)))
+            except Overloaded:
+                continue
+            except ServiceUnavailable:
+                return accepted
+
+    with ThreadPoolExecutor(4) as callers:
+        asking = [callers.submit(keep_asking, n) for n in range(4)]
+        begun.wait(10)
+        home.writer.close()
+        answers = [future.result(0) for caller in asking for future in caller.result(10)]
+    assert {type(answer) for answer in answers} <= {CreditAdded}
 
 
 def test_a_writer_that_was_never_started_accepts_nothing():

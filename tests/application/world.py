@@ -101,7 +101,7 @@ class Process:
             caller=self.caller(key, f"send {number} {body}", log=log),
             keyring=self.keyring,
             entropy=self.entropy,
-            policy=policy or Policy(),
+            holder=holder(policy),
         )
 
     def check(
@@ -117,7 +117,6 @@ class Process:
         return CheckCode(
             log=log,
             stream=self.stream(number, log=log),
-            account=ACCOUNT,
             phone=phones.parse(number),
             code=code,
             verification_id=of,
@@ -125,7 +124,7 @@ class Process:
             keyring=self.keyring,
             tokens=self.tokens,
             entropy=self.entropy,
-            policy=policy or Policy(),
+            holder=holder(policy),
         )
 
     def redeem(self, token: str, number: str | None = None, *, key: str = "", log: str = ACCOUNT) -> RedeemToken:
@@ -135,10 +134,11 @@ class Process:
             phone=None if number is None else phones.parse(number),
             caller=self.caller(key, f"redeem {token} {number}", log=log),
             keyring=self.keyring,
+            holder=holder(),
         )
 
     def cancel(self, of: str, *, key: str = "", log: str = ACCOUNT) -> CancelVerification:
-        return CancelVerification(log, of, self.caller(key, f"cancel {of}", log=log))
+        return CancelVerification(log, of, self.caller(key, f"cancel {of}", log=log), holder())
 
     def took(self, message: Outgoing | str, number: str = NUMBER, *, send: int = 1, log: str = ACCOUNT) -> RecordSent:
         """A provider took a message: that of an answer, or of a verification by its id."""
@@ -221,6 +221,11 @@ class Process:
     def account(self, *, log: str = ACCOUNT) -> Account:
         account: Account = self.do(ReadAccount(log))
         return account
+
+
+def holder(policy: Policy | None = None) -> Account:
+    """The account whose key asks."""
+    return Account(id=ACCOUNT, policy=policy or Policy())
 
 
 def named(message: Outgoing | str, send: int) -> tuple[str, int]:

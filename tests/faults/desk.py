@@ -12,7 +12,6 @@ from application.verifications import CheckCode, RedeemToken, SendCode
 from application.writer import Writer
 from domain import phone
 from domain.account import Account
-from domain.policy import Policy
 from domain.verification import Caller
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.world import SystemClock, SystemEntropy
@@ -45,7 +44,7 @@ class Desk:
             caller=Caller(),
             keyring=self.keyring,
             entropy=self.entropy,
-            policy=Policy(),
+            holder=self._holder(),
         )
 
     def check(self, code: str, number: str = NUMBER, *, log: str = "") -> CheckCode:
@@ -53,7 +52,6 @@ class Desk:
         return CheckCode(
             log=log,
             stream=self.keyring.stream_of(log, number),
-            account=log,
             phone=phone.parse(number),
             code=code,
             verification_id=None,
@@ -61,12 +59,15 @@ class Desk:
             keyring=self.keyring,
             tokens=self.tokens,
             entropy=self.entropy,
-            policy=Policy(),
+            holder=self._holder(),
         )
 
     def redeem(self, token: str, *, log: str = "") -> RedeemToken:
         log = log or self.log
-        return RedeemToken(log, self.tokens.read(log, token), None, Caller(), self.keyring)
+        return RedeemToken(log, self.tokens.read(log, token), None, Caller(), self.keyring, self._holder())
+
+    def _holder(self) -> Account:
+        return Account(id=self.log)
 
     def stored(self) -> Account:
         """The account as the log has it."""

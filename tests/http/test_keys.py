@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
+from uuid import uuid4
 
 import pytest
 
@@ -157,6 +159,10 @@ def test_a_suspended_account_is_refused_what_it_asks_and_may_still_read(customer
     phone = number()
     verification_id, code = customer.live.sent(phone)
     token = customer.live.verified(number())
+    repeated = [
+        partial(it.send, number(), headers={"Idempotency-Key": uuid4().hex}) for it in (customer.live, customer.test)
+    ]
+    answers = [ask() for ask in repeated]
     before = customer.live.types()
     operate(customer, "accounts", "suspend", customer.account_id, "--reason", "unpaid")
     soon(lambda: customer.live.send(number()), status=403)
@@ -172,6 +178,7 @@ def test_a_suspended_account_is_refused_what_it_asks_and_may_still_read(customer
     read = [customer.live.get(path) for path in ("/v1/balance", "/v1/events", "/v1/verifications")]
     assert [refusal(answer) for answer in refused] == [(403, "account_suspended")] * len(refused)
     assert [answer.status for answer in read] == [200] * len(read)
+    assert [ask().body for ask in repeated] == [answer.body for answer in answers]
     operate(customer, "accounts", "resume", customer.account_id)
     assert soon(lambda: customer.live.check(phone, code), status=200).body["verification_id"] == verification_id
     assert [kind for kind in customer.live.types() if not kind.startswith("Account")] == [*before, "Verified"]
