@@ -69,6 +69,19 @@ class Keyring:
     def _seal(self, stream: str, random: bytes) -> bytes:
         return hmac.digest(self._ids, stream.encode() + random, "sha256")[:_SEAL_BYTES]
 
+    @property
+    def log_origin(self) -> str:
+        """The name of the transparency log: the same for as long as the root is."""
+        return f"doneotp.local/{self._derive('log-origin').hex()[:16]}"
+
+    def log_key(self, number: int) -> Ed25519PrivateKey:
+        """The key that signs checkpoints after `number` - 1 others were given up."""
+        return Ed25519PrivateKey.from_private_bytes(self._derive(f"log/{number}"))
+
+    def fingerprint(self) -> bytes:
+        """Tells two roots apart and nothing else: 128 bits of a key that is used for nothing."""
+        return self._derive("fingerprint")[:16]
+
     def webhook_secret(self) -> bytes:
         """The secret that signs messages to a `webhook:` provider unless one is configured."""
         return self._derive("sms-webhook")

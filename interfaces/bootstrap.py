@@ -24,6 +24,7 @@ from domain.keys import account_of
 from interfaces import logs
 from interfaces.http import app
 from interfaces.http.desk import Desk
+from interfaces.postgres import fingerprint
 from interfaces.postgres.abandoned import Sweep
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.settings import Settings
@@ -50,7 +51,7 @@ class Books:
 
 @contextlib.contextmanager
 def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books]:
-    """An open ledger, on a database that is migrated."""
+    """An open ledger, on a database that is migrated. Raises SecretUnusable on one that was begun under another root."""
     entropy = SystemEntropy()
     recorder = PostgresLogRecorder(conninfo, readers_max=readers_max)
     ledger = Ledger(recorder, entropy, monotonic=time.monotonic)
@@ -58,6 +59,7 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     keyring = Keyring(root)
     writer.start()
     try:
+        fingerprint.require(recorder, keyring.fingerprint())
         yield Books(recorder, ledger, writer, keyring, Administration(writer, keyring, entropy))
     finally:
         writer.close()

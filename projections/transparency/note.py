@@ -125,10 +125,15 @@ def vkey(name: str, public_key: bytes) -> str:
 
 def sign(text: str, *, name: str, public_key: bytes, sign: Callable[[bytes], bytes]) -> bytes:
     """The note: the text, a blank line, one signature. `sign` gives 64 bytes of Ed25519 for the bytes it is handed."""
+    return sign_with(text, [(Verifier(name, ED25519, public_key), sign)])
+
+
+def sign_with(text: str, keys: Sequence[tuple[Verifier, Callable[[bytes], bytes]]]) -> bytes:
+    """As `sign`, by several keys: while one takes over from another, those who trust either of them can open the note."""
     if not text.endswith("\n") or _has_controls(text.replace("\n", "")):
         raise NoteRefused("the text of a note ends with a newline and has no other control character")
     message = text.encode()
-    return message + b"\n" + _line(Verifier(name, ED25519, public_key), sign(message)).encode()
+    return message + b"\n" + "".join(_line(verifier, sign(message)) for verifier, sign in keys).encode()
 
 
 def cosign(text: str, *, name: str, public_key: bytes, sign: Callable[[bytes], bytes], timestamp: int) -> str:

@@ -1,0 +1,95 @@
+"""What the sealer is given: the keys that sign checkpoints, and a place outside the database that remembers the last one."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from application.keyring import Keyring
+from interfaces.secrets import SecretUnusable, sync_directory
+from projections.transparency.note import ED25519, Checkpoint, NoteRefused, Verifier, open_checkpoint, sign_with
+from projections.transparency.sealer import Forked, Signer
+from projections.transparency.shelf import Execute
+
+FILE: Final = "last-checkpoint"
+_KEYS: Final = b"SELECT number, vkey FROM doneotp.log_keys ORDER BY number"
+_ADD: Final = b"INSERT INTO doneotp.log_keys (number, vkey) VALUES (%b, %b) ON CONFLICT DO NOTHING"
+_UNSIGN: Final = b"UPDATE doneotp.trees SET noted_size = 0"
+
+
+class LogKeys:
+    """The keys of the transparency log that are in use: the newest signs, and the one before it for as long."""
+
+    def __init__(self, keyring: Keyring, execute: Execute) -> None:
+        """Raises SecretUnusable when the database names keys that are not of this keyring."""
+        self.origin = keyring.log_origin
+        rows = execute(_KEYS, ())
+        if not rows:
+            execute(_ADD, (1, _verifier(keyring, 1).vkey()))
+            rows = execute(_KEYS, ())
+        self.verifiers = [_verifier(keyring, number) for number, _ in rows]
+        if [verifier.vkey() for verifier in self.verifiers] != [vkey for _, vkey in rows]:
+            raise SecretUnusable("the transparency log of this database is signed by keys of another secret key")
+        signing = [number for number, _ in rows][-2:][::-1]
+        self._keys = [(_verifier(keyring, number), keyring.log_key(number).sign) for number in signing]
+
+    def sign(self, text: str) -> bytes:
+        """The note over a checkpoint's text."""
+        return sign_with(text, self._keys)
+
+
+def rotate(keyring: Keyring, execute: Execute) -> str:
+    """Begin to sign with a new key; its vkey. Every checkpoint is signed anew, by the new key and the last one."""
+    number = len(LogKeys(keyring, execute).verifiers) + 1
+    vkey = _verifier(keyring, number).vkey()
+    execute(_ADD, (number, vkey))
+    execute(_UNSIGN, ())
+    return vkey
+
+
+class FileMemory:
+    """The last signed checkpoint in a file of DONEOTP_HOME. Losing the file loses the protection, and nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last: Checkpoint | None = None
+
+    def last(self, keys: Signer) -> Checkpoint | None:
+        """What was kept; raises Forked when that is no checkpoint of this log."""
+        if self._last is None and self._path.exists():
+            try:
+                self._last = open_checkpoint(self._path.read_bytes(), keys.verifiers, origin=keys.origin)
+            except NoteRefused as error:
+                raise Forked(f"{self._path} is not a checkpoint of this log: {error}") from None
+        return self._last
+
+    def keep(self, note: bytes, checkpoint: Checkpoint) -> None:
+        """Written aside and renamed into place: a crash leaves the old one or the new one."""
+        aside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        with aside.open("wb") as file:
+            file.write(note)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.rename(self._path)
+        sync_directory(self._path.parent)
+        self._last = checkpoint
+
+
+def _verifier(keyring: Keyring, number: int) -> Verifier:
+    key = keyring.log_key(number)
+    return Verifier(keyring.log_origin, ED25519, _public(key), _verify)
+
+
+def _public(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
