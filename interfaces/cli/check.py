@@ -1,4 +1,4 @@
-"""`check`: what has to hold beside the tests. Each check is a program of the virtual environment, run over the whole source."""
+"""`check`: what has to hold beside the tests. Each check is a program of the virtual environment."""
 
 import argparse
 import os
@@ -10,11 +10,20 @@ from pathlib import Path
 from interfaces.cli.checkout import checkout
 from interfaces.cli.output import emit
 
+RULES = ("domain", "application")
 CHECKS = (
     ("style", ("ruff", "check", "--quiet", ".")),
     ("format", ("ruff", "format", "--quiet", "--diff", ".")),
     ("types", ("mypy", "--no-error-summary")),
     ("imports", ("lint-imports", "--no-logo", "--no-cache")),
+    # Every branch of the rules, by tests of the rules alone: that a request over HTTP happens to come past one proves little.
+    (
+        "coverage",
+        (
+            *("pytest", "--quiet", *(f"tests/{name}" for name in RULES)),
+            *(*(f"--cov={name}" for name in RULES), "--cov-branch", "--cov-fail-under=100"),
+        ),
+    ),
 )
 
 

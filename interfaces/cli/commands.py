@@ -154,5 +154,5 @@ COMMANDS = (
         Argument("--profile", metavar="FILE", default="", help="write a page here that shows where the CPU went"),
     ),
     Command("test", "run every test; further arguments go to pytest", "test:run", passes_on="pytest"),
-    Command("check", "check style, types and import rules", "check:run"),
+    Command("check", "check style, types, import rules and that tests reach every branch of the rules", "check:run"),
 )

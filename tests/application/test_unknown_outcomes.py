@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
+from eventsourcing.persistence import IntegrityError, InterfaceError, MapperDeserialisationError, OperationalError
 
 from application import writer as writers
 from application.accounts import ReadBalance
@@ -323,6 +323,18 @@ def test_a_number_whose_history_cannot_be_read_is_no_other_numbers_trouble():
     answers = home.ask(home.send(OTHER_NUMBER), home.send(), home.credit(5))
     assert kinds(answers) == ["Outgoing", "UnreadableEvent", "CreditAdded"]
     assert kinds(home.ask(home.send())) == ["UnreadableEvent"]
+
+
+def test_a_log_that_cannot_be_read_is_told_of_after_the_others_were_brought_up_to_date():
+    home = process()
+    home.do(home.credit(5, log=TEST_LOG))
+    unreadable(home, TEST_LOG)
+    home.other().do(home.credit(5))
+    with pytest.raises(MapperDeserialisationError, match=r"CodeRequested\.v9"):
+        home.ledger.confirm([TEST_LOG, "acct_never_cached", ACCOUNT])
+    reached = {log: getattr(home.ledger.known(log), "position", None) for log in (TEST_LOG, ACCOUNT)}
+    heads = memory(home).heads([TEST_LOG, ACCOUNT])
+    assert reached == {TEST_LOG: heads[TEST_LOG] - 1, ACCOUNT: heads[ACCOUNT]}
 
 
 def test_a_log_that_cannot_be_read_does_not_end_the_writer(monkeypatch):

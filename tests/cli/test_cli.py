@@ -190,11 +190,14 @@ def test_a_reader_that_has_enough_leaves_no_traceback() -> None:
 
 
 VIOLATIONS = {
-    "style": ("domain/unused.py", "import os\n"),
-    "format": ("domain/loose.py", "name   =  1\n"),
-    "types": ("domain/wrong.py", 'number: int = "one"\n'),
-    "imports": ("domain/upward.py", 'import interfaces\n\n__all__ = ["interfaces"]\n'),
+    "style": ("projections/unused.py", "import os\n"),
+    "format": ("projections/loose.py", "name   =  1\n"),
+    "types": ("projections/wrong.py", 'number: int = "one"\n'),
+    "imports": ("projections/upward.py", 'import interfaces\n\n__all__ = ["interfaces"]\n'),
+    "coverage": ("domain/untested.py", "def larger(one: int) -> int:\n    return one + 1 if one else one\n"),
 }
+RULE = "def double(one: int) -> int:\n    return 2 * one\n"
+RULE_TEST = "from {}.rule import double\n\n\ndef test_twice_as_much():\n    assert double(1) == 2\n"
 
 
 @pytest.fixture
@@ -204,6 +207,10 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("application", "domain", "interfaces", "projections", "tests"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
+    for name in ("application", "domain"):
+        (tmp_path / name / "rule.py").write_text(RULE)
+        (tmp_path / "tests" / name).mkdir()
+        (tmp_path / "tests" / name / "test_rule.py").write_text(RULE_TEST.format(name))
     (tmp_path / "doneotp").touch()
     monkeypatch.setattr(check, "checkout", lambda: tmp_path)
     return tmp_path
@@ -212,7 +219,11 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_check_passes_where_everything_holds(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["check"])
     said = capsys.readouterr().out.splitlines()
-    assert (status, [line.split()[0] for line in said[:-1]], said[-1]) == (0, ["ok"] * 4, "everything holds")
+    assert (status, [line.split()[0] for line in said[:-1]], said[-1]) == (
+        0,
+        ["ok"] * len(check.CHECKS),
+        "everything holds",
+    )
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)

@@ -107,7 +107,10 @@ def test_a_mask_fits_all_the_numbers_that_differ_in_the_hidden_digits(number, di
     hidden = len(number) - len(lead) - len(tail)
     other = lead + str(digits % 10**hidden).zfill(hidden) + tail
     assert hidden >= 3
-    assert refuses(other) or parse(other).mask == parse(number).mask
+    is_a_number = (
+        not refuses(other) and parse(other).e164 == other
+    )  # not the same one with a trunk zero that falls away
+    assert not is_a_number or parse(other).mask == parse(number).mask
 
 
 @given(

@@ -1,69 +1,17 @@
-"""The numbers that fix an outcome: that they can be used, that the table says what happens, and that it happens."""
+"""The numbers that fix an outcome: what the table says happens."""
 
 import asyncio
 
 import pytest
 
 from application.ports import Accepted, Message, ProviderFailed
-from application.scenarios import SCENARIOS, carrier_outcome_for, refusal_for
-from domain import phone as phones
+from application.scenarios import SCENARIOS
 from interfaces.sms import scenario
 from interfaces.sms.inbox import Inbox, InboxProvider
 from interfaces.sms.scenario import ScenarioProvider
 
 NUMBERS: dict[str, str] = {each.outcome: each.number for each in SCENARIOS}
 Report = tuple[str, bool, str]
-
-
-def test_every_scenario_number_is_valid_in_its_canonical_spelling_and_there_once() -> None:
-    assert [phones.parse(each.number).e164 for each in SCENARIOS] == [each.number for each in SCENARIOS]
-    assert len({each.number for each in SCENARIOS}) == len({each.outcome for each in SCENARIOS}) == len(SCENARIOS)
-
-
-def test_the_table_names_every_outcome_with_the_code_it_is_refused_with() -> None:
-    assert {each.outcome: each.code for each in SCENARIOS} == {
-        "delivered": None,
-        "slow": None,
-        "undelivered": None,
-        "provider_down": None,
-        "blocklisted": "number_blocklisted",
-        "country_not_enabled": "country_not_enabled",
-        "no_credit": "insufficient_credit",
-        "rate_limited": "api_rate_limited",
-        "locked": "number_locked",
-        "destination_blocked": "destination_blocked",
-    }
-
-
-def test_a_number_is_refused_or_has_a_carrier_outcome_as_the_table_says() -> None:
-    found = {}
-    for each in SCENARIOS:
-        refusal = refusal_for(each.number)
-        found[each.number] = (None if refusal is None else refusal.code, carrier_outcome_for(each.number))
-    assert found == {each.number: (each.code, each.outcome if each.code is None else None) for each in SCENARIOS}
-
-
-def test_refusals_that_waiting_helps_against_say_for_how_long() -> None:
-    waits = {each.code: refusal.retry_after_seconds for each in SCENARIOS if (refusal := refusal_for(each.number))}
-    assert waits == {
-        "number_blocklisted": None,
-        "country_not_enabled": None,
-        "insufficient_credit": None,
-        "api_rate_limited": 1,
-        "number_locked": 3_600,
-        "destination_blocked": None,
-    }
-
-
-def test_a_refusal_is_a_new_one_every_time() -> None:
-    number = NUMBERS["blocklisted"]
-    assert refusal_for(number) is not refusal_for(number)
-
-
-def test_every_other_number_just_works() -> None:
-    assert [(refusal_for(number), carrier_outcome_for(number)) for number in ("+14155552671", "+15005550099")] == [
-        (None, None)
-    ] * 2
 
 
 class Carrier:
