@@ -3,34 +3,32 @@
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from litestar.handlers import HTTPRouteHandler
 
-from interfaces import bootstrap, logs, stopping
+from interfaces import bootstrap, stopping
 from interfaces.bootstrap import Books
 from interfaces.http.protocol import Protocol
 from interfaces.settings import Settings
 from interfaces.sms.inbox import Inbox, InboxStore
 from interfaces.sms.inbox_host import SOCKET_NAME, InboxHost
+from interfaces.supervision import first, keep, keeping
 from interfaces.world import process_name
 
 BACKLOG: Final = 2_048
 KEEP_ALIVE_SECONDS: Final = 65
 REQUESTS_END_SECONDS_MAX: Final = 5
-WORKER_STOP_SECONDS_MAX: Final = 40.0
-WORKER_START_SECONDS_MAX: Final = 60.0
-RESTART_SECONDS: Final = 1.0
 GARBAGE_OBJECTS: Final = 25_000
-READY_LINE: Final = b"ready\n"
+_MODULE: Final = (sys.executable, "-I", "-m")
+_PROJECTOR: Final = (*_MODULE, "interfaces.cli.projector")
 
 
 class _Server(uvicorn.Server):
@@ -113,7 +111,8 @@ async def serve_alone(
     """Serve in this process."""
     inbox = Inbox() if settings.env == "development" else None
     stop = stop_on_signals()
-    await serve(books, settings, listener, inbox=inbox, process=process_name(), ready=ready, stop=stop, extra=extra)
+    async with keeping(_PROJECTOR):
+        await serve(books, settings, listener, inbox=inbox, process=process_name(), ready=ready, stop=stop, extra=extra)
 
 
 async def serve_with_workers(
@@ -129,68 +128,24 @@ async def serve_with_workers(
             await host.start()
             stack.push_async_callback(host.close)
             inbox_path = str(directory / SOCKET_NAME)
-        command = [sys.executable, "-I", "-m", "interfaces.cli.worker", str(listener.fileno()), inbox_path, *extra]
+        await stack.enter_async_context(keeping(_PROJECTOR))
+        command = [*_MODULE, "interfaces.cli.worker", str(listener.fileno()), inbox_path, *extra]
         started = [asyncio.Event() for _ in range(count)]
-        keepers = [asyncio.create_task(_keep(command, listener, event, stop)) for event in started]
+        keepers = [
+            asyncio.create_task(keep(command, started=event, stop=stop, descriptors=(listener.fileno(),)))
+            for event in started
+        ]
         try:
-            await _first(asyncio.gather(*(event.wait() for event in started)), stop.wait(), *keepers)
+            await first(asyncio.gather(*(event.wait() for event in started)), stop.wait(), *keepers)
             if all(event.is_set() for event in started):
                 ready()
-            await _first(stop.wait(), *keepers)
+            await first(stop.wait(), *keepers)
         finally:
             stop.set()
             ended = await asyncio.gather(*keepers, return_exceptions=True)
         for failure in ended:
             if isinstance(failure, BaseException):
                 raise failure
-
-
-class WorkerFailed(Exception):
-    """A worker could not start."""
-
-
-async def _keep(command: list[str], listener: socket.socket, started: asyncio.Event, stop: asyncio.Event) -> None:
-    """Run one worker, and another when it dies."""
-    while not stop.is_set():
-        # The pipe to its standard input is how a worker learns that we are gone, whatever ended us.
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, pass_fds=(listener.fileno(),)
-        )
-        assert process.stdout is not None, "asked for above"
-        try:
-            line = await asyncio.wait_for(process.stdout.readline(), WORKER_START_SECONDS_MAX)
-        except TimeoutError:
-            line = b""
-        if line == READY_LINE:
-            started.set()
-            await _first(process.wait(), stop.wait())
-        elif not started.is_set() and not stop.is_set():
-            await _end(process)
-            raise WorkerFailed("a worker did not start; see the log")
-        if process.returncode is None:
-            await _end(process)
-        elif not stop.is_set():
-            logs.log.error("worker_died", count=1)
-            await _first(asyncio.sleep(RESTART_SECONDS), stop.wait())
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
-    try:
-        await asyncio.wait_for(process.wait(), WORKER_STOP_SECONDS_MAX)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-async def _first(*awaitables: Awaitable[Any]) -> None:
-    """Return when the first is done; the others that were made here are given up."""
-    given = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
-    await asyncio.wait(given, return_when=asyncio.FIRST_COMPLETED)
-    for task, awaitable in zip(given, awaitables, strict=True):
-        if task is not awaitable and not task.done():
-            task.cancel()
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -19,6 +19,7 @@ from interfaces.cli.output import Refused, emit
 from interfaces.first_account import DEVELOPMENT_CREDITS, FirstAccount
 from interfaces.postgres.database import database
 from interfaces.settings import Settings
+from interfaces.supervision import WorkerFailed
 
 _EXAMPLE_NUMBER = "+14155552671"
 
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
                 failures.make_ready(conninfo)
                 with _ready_file_kept_true(configured.ready_file), _listen(configured) as listener:
                     _serve(arguments, configured, conninfo, root, listener)
-    except serving.WorkerFailed as error:
+    except WorkerFailed as error:
         raise Refused("worker_failed", f"{error}.", "Read logs/server.log in DONEOTP_HOME.") from None
     return 0
 

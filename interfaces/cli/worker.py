@@ -15,6 +15,7 @@ from interfaces import bootstrap, logs, secrets, serving, settings
 from interfaces.bench import noop
 from interfaces.postgres.embedded import conninfo
 from interfaces.sms.inbox_link import RemoteInbox
+from interfaces.supervision import READY_LINE
 from interfaces.world import process_name
 
 
@@ -55,7 +56,7 @@ async def _serve(
 
 
 def _say_ready() -> None:
-    sys.stdout.buffer.write(serving.READY_LINE)
+    sys.stdout.buffer.write(READY_LINE)
     sys.stdout.buffer.flush()
 
 

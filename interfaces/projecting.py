@@ -1,0 +1,119 @@
+"""The process that keeps the views up to date: one at a time on a database, whoever started it.
+
+It holds no state that matters: killed at any moment, the next one goes on where the last transaction was committed.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import psycopg
+
+from projections import rebuild as rebuilding
+from projections.rebuild import Rebuild
+from projections.runner import Runner
+from projections.views import RUNNER_LOCK, all_views, drop_leftovers, prepare
+
+LOOK_SECONDS: Final = 0.1
+"""Between two looks for news."""
+LOOK_SHARE_MAX: Final = 0.2
+"""Where a look takes long because there are many logs, looking takes at most this share of the time."""
+TURN_SECONDS: Final = 10.0
+"""Between two tries to become the one that runs, and two looks for what a killed rebuild left."""
+AGAIN_SECONDS: Final = 1.0
+STATEMENT_SECONDS_MAX: Final = 120
+_OPTIONS: Final = f"-c statement_timeout={STATEMENT_SECONDS_MAX}s -c idle_in_transaction_session_timeout=60s -c jit=off"
+
+
+def connect(conninfo: str) -> psycopg.Connection[Any]:
+    """A connection of a runner or a rebuild."""
+    return psycopg.connect(
+        conninfo,
+        autocommit=True,
+        connect_timeout=5,
+        options=_OPTIONS,
+        tcp_user_timeout=10_000,
+        application_name="doneotp-projections",
+    )
+
+
+def run(
+    conninfo: str,
+    *,
+    stop: threading.Event,
+    on_failure: Callable[[BaseException], None],
+    on_poison: Callable[[str, int], None],
+) -> None:
+    """Until `stop` is set."""
+    while not stop.is_set():
+        try:
+            with connect(conninfo) as connection:
+                while not stop.is_set() and not _is_ours(connection):
+                    stop.wait(TURN_SECONDS)
+                if not stop.is_set():
+                    _keep_up(connection, conninfo, stop=stop, on_failure=on_failure, on_poison=on_poison)
+        except psycopg.Error as error:
+            # The database was away, or somebody dropped a view: what is missing is made again from the start.
+            if not stop.is_set():
+                on_failure(error)
+                stop.wait(AGAIN_SECONDS)
+
+
+def _is_ours(connection: psycopg.Connection[Any]) -> bool:
+    return connection.execute("SELECT pg_try_advisory_lock(%s)", (RUNNER_LOCK,)).fetchone() == (True,)
+
+
+def _keep_up(
+    connection: psycopg.Connection[Any],
+    conninfo: str,
+    *,
+    stop: threading.Event,
+    on_failure: Callable[[BaseException], None],
+    on_poison: Callable[[str, int], None],
+) -> None:
+    missing = prepare(connection, all_views())
+    names = {view.name for view in missing}
+    runner = Runner(connection, [view for view in all_views() if view.name not in names], on_poison=on_poison)
+    tidied = float("-inf")
+    while not stop.is_set():
+        begun = time.monotonic()
+        turn = runner.turn()
+        if missing and not turn.is_full:
+            if _rebuilt(conninfo, runner, missing, stop=stop, on_failure=on_failure):
+                return  # begin again, with all of them
+            continue
+        if begun - tidied > TURN_SECONDS:
+            drop_leftovers(connection)
+            tidied = begun
+        if not turn.is_full:
+            looked = time.monotonic() - begun if not turn.events else 0.0
+            stop.wait(max(LOOK_SECONDS, looked / LOOK_SHARE_MAX))
+
+
+def _rebuilt(
+    conninfo: str,
+    runner: Runner,
+    missing: list[Any],
+    *,
+    stop: threading.Event,
+    on_failure: Callable[[BaseException], None],
+) -> bool:
+    """Build the missing views in steps, between which the others go on; False when told to stop."""
+    with connect(conninfo) as connection:
+        work = Rebuild(connection, missing)
+        try:
+            work.begin()
+        except rebuilding.RebuildRefused as refused:  # somebody else's, which has to end first
+            on_failure(refused)
+            stop.wait(AGAIN_SECONDS)
+            return False
+        try:
+            while not stop.is_set():
+                if work.step():
+                    return True
+                runner.turn()
+        finally:
+            if not connection.closed:
+                work.end()
+    return False
