@@ -45,12 +45,17 @@ WORKERS_MAX = 64
 CLIENTS_MAX = 1024
 KEY_KINDS = ("sk_live", "pk_live", "sk_test", "pk_test")
 ACCOUNT = Argument("account", metavar="ACCOUNT", help="the account's id, acct_…")
+BUNDLE = Argument("directory", metavar="DIR", help="the bundle, as `audit export` wrote it")
+VKEY = Argument(
+    "--vkey", metavar="FILE", help="the log's keys as you know them, one vkey a line (default: those in the bundle)"
+)
 
 GROUPS = {
     "accounts": "open accounts and look after them",
     "credits": "add credits to an account",
     "keys": "issue and revoke an account's API keys",
     "policy": "read and change the rules an account lives by",
+    "audit": "prove the ledger, and check what others prove",
 }
 
 COMMANDS = (
@@ -130,6 +135,25 @@ COMMANDS = (
         ACCOUNT,
         Argument("changes", metavar="NAME=VALUE", type=change, nargs="+", help="`policy show` lists the names"),
     ),
+    Command(
+        "audit verify",
+        "check a bundle's signatures and trees and the ledger's invariants; needs no database and no network",
+        "audit:verify",
+        BUNDLE,
+        Argument(
+            "--checkpoint",
+            metavar="FILE",
+            action="append",
+            default=[],
+            help="a checkpoint kept from before, of the log or of one account; repeat for more",
+        ),
+        VKEY,
+    ),
+    Command("audit replay", "recompute balances and usage from a bundle's events alone", "audit:replay", BUNDLE),
+    Command(
+        "audit checkpoint", "print a bundle's checkpoint and check its signature", "audit:checkpoint", BUNDLE, VKEY
+    ),
+    Command("audit tool", "build doneotp-audit.pyz: verify, replay and checkpoint in one file", "audit:tool"),
     Command("config", "show the settings in force, secrets left out", "config:run"),
     Command("doctor", "check settings, database, clock, fsync and keys; each problem with its fix", "doctor:run"),
     Command(

@@ -1,0 +1,197 @@
+"""`replay`: balances and usage of every log, recomputed from the entries alone. What `verify` checks is taken for granted here.
+
+Usage is by the day (UTC) of each event and the country that its verification was requested for. Memory is that of the
+verifications begun last and of the rows: what comes late is looked up in the log once more, at its end.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from projections.audit import known
+from projections.audit.bundle import Bundle, TreeFiles
+from projections.audit.findings import Finding, Findings, Found
+from projections.audit.invariants import TEST_SUFFIX
+from projections.audit.recent import KEPT_MAX, Recent
+from projections.audit.seals import read_checkpoint
+from projections.transparency.entry import Entry, MalformedEntry, decode
+from projections.transparency.tiles import TILE_WIDTH, width_at
+
+COUNTS: Final = ("requested", "sent", "failed", "delivered", "verified", "failed_attempts", "debited", "refunded")
+"""Of one row of usage; the last two are credits."""
+
+_COUNTED: Final = {
+    "CodeRequested.v1": COUNTS.index("requested"),
+    "CodeSent.v1": COUNTS.index("sent"),
+    "SendFailed.v1": COUNTS.index("failed"),
+    "DeliveryReported.v1": COUNTS.index("delivered"),
+    "Verified.v1": COUNTS.index("verified"),
+    "AttemptFailed.v1": COUNTS.index("failed_attempts"),
+    "CreditDebited.v1": COUNTS.index("debited"),
+    "CreditRefunded.v1": COUNTS.index("refunded"),
+}
+UNKNOWN_COUNTRY: Final = ""
+
+
+class Books:
+    """What one log comes to. Give `see` every entry in order, then call `finish`."""
+
+    def __init__(self, *, kept_max: int = KEPT_MAX) -> None:
+        self.size = 0
+        self.added = 0
+        self.debited = 0
+        self.refunded = 0
+        self.usage: dict[tuple[str, str], list[int]] = {}
+        """By day and country."""
+        self._countries: Recent[str] = Recent(kept_max=kept_max)
+        self._late: dict[str, list[tuple[str, int, int]]] = {}
+
+    @property
+    def available(self) -> int:
+        """Credits that are left."""
+        return self.added - self.debited + self.refunded
+
+    def see(self, entry: Entry) -> None:
+        """Take one event into account."""
+        self.size += 1
+        type_, data = entry.type, entry.data
+        amount = 1
+        match type_:
+            case "CreditAdded.v1":
+                self.added += data["credits"]
+            case "CreditDebited.v1":
+                amount = data["credits"]
+                self.debited += amount
+            case "CreditRefunded.v1":
+                amount = data["credits"]
+                self.refunded += amount
+            case "CodeRequested.v1":
+                self._countries.put(data["verification_id"], data["country"])
+            case "DeliveryReported.v1" if data["outcome"] != "delivered":
+                return
+            case _:
+                pass
+        column = _COUNTED.get(type_)
+        if column is None:
+            return
+        day, country = data["at"][:10], self._countries.get(data["verification_id"])
+        if country is None:
+            self._late.setdefault(data["verification_id"], []).append((day, column, amount))
+        else:
+            self._count(day, country, column, amount)
+
+    def finish(self, again: Iterator[Entry]) -> None:
+        """The end of the log. `again` gives it once more, and is asked only when a country has to be looked up."""
+        if self._late:
+            for entry in again:
+                if entry.type == "CodeRequested.v1" and entry.data["verification_id"] in self._late:
+                    for day, column, amount in self._late.pop(entry.data["verification_id"]):
+                        self._count(day, entry.data["country"], column, amount)
+        for rows in self._late.values():
+            for day, column, amount in rows:
+                self._count(day, UNKNOWN_COUNTRY, column, amount)
+        self._late.clear()
+
+    def document(self) -> dict[str, Any]:
+        """For `--json`: rows by day, then country."""
+        return {
+            "available": self.available,
+            "debited": self.debited,
+            "refunded": self.refunded,
+            "added": self.added,
+            "usage": [
+                {"day": day, "country": country, **dict(zip(COUNTS, counts, strict=True))}
+                for (day, country), counts in sorted(self.usage.items())
+            ],
+        }
+
+    def _count(self, day: str, country: str, column: int, amount: int) -> None:
+        counts = self.usage.get((day, country))
+        if counts is None:
+            counts = self.usage[day, country] = [0] * len(COUNTS)
+        counts[column] += amount
+
+
+@dataclass(slots=True)
+class Replayed:
+    """The books of every log, and what kept some from being read."""
+
+    books: dict[str, Books] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """For `--json`. A test log is listed under its account's id."""
+        live = {log: books for log, books in self.books.items() if not log.endswith(TEST_SUFFIX)}
+        test = {log.removesuffix(TEST_SUFFIX): books for log, books in self.books.items() if log.endswith(TEST_SUFFIX)}
+        return {
+            "accounts": {log: books.document() for log, books in live.items()},
+            "test_logs": {log: books.document() for log, books in test.items()},
+            "position": sum(books.size for books in self.books.values()),
+            "findings": [finding.document() for finding in self.findings],
+        }
+
+
+CompareStatements = Callable[[Bundle, str, Callable[[], Iterator[Entry]]], Iterator[Finding]]
+"""Takes the bundle, a log and its entries (to be asked as often as needed); gives what differs from `statements/`."""
+
+
+def replay(
+    bundle: Bundle,
+    *,
+    compare_statements: CompareStatements | None = None,
+    progress: Callable[[int, int], None] = lambda _, __: None,
+) -> Replayed:
+    """Recompute every log of a bundle. Never raises for what is in it."""
+    findings, replayed = Findings(), Replayed()
+    sizes = {}
+    for log in bundle.logs():
+        signed, problems = read_checkpoint(bundle, f"accounts/{log}/checkpoint", None, log=log)
+        if signed is None:
+            for problem in problems:
+                findings.add(problem)
+        else:
+            sizes[log] = signed.checkpoint.size
+    done = 0
+    for log, size in sizes.items():
+        reader = _Reader(TreeFiles(bundle, log), size)
+        books = replayed.books[log] = Books()
+        try:
+            for entry in reader.entries():
+                books.see(entry)
+                done += 1
+                if not done % TILE_WIDTH:
+                    progress(done, sum(sizes.values()))
+            books.finish(reader.entries())
+            if compare_statements is not None and bundle.has("statements"):
+                for finding in compare_statements(bundle, log, reader.entries):
+                    findings.add(finding)
+        except Found as found:
+            findings.add(found.finding._replace(log=log))
+    if not bundle.has("accounts"):
+        findings.add(Finding("missing-file", "There is no accounts.", file="accounts"))
+    replayed.findings = findings.all
+    return replayed
+
+
+class _Reader:
+    def __init__(self, files: TreeFiles, size: int) -> None:
+        self._files = files
+        self._size = size
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry; raises Found at one that cannot be read or is of no known shape."""
+        for index in range(-(-self._size // TILE_WIDTH)):
+            raws = self._files.entries(index, width_at(0, index, self._size))
+            for place, raw in enumerate(raws, index * TILE_WIDTH + 1):
+                yield self._entry(place, raw)
+
+    def _entry(self, place: int, raw: bytes) -> Entry:
+        log = self._files.log
+        try:
+            entry = decode(raw)
+        except MalformedEntry as refused:
+            raise Found(Finding("entry-malformed", f"The entry is malformed: {refused}.", log, place)) from None
+        complaint = known.complaint(entry.type, entry.data)
+        if complaint is not None:
+            raise Found(Finding(*complaint, log, place))
+        return entry

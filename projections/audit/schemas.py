@@ -1,0 +1,27 @@
+"""The JSON Schemas of events that were ever published, by SHA-256. A new one is added, an old one stays.
+
+A test names the line that is missing here when a type gets a field.
+"""
+
+from typing import Final
+
+PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
+    "CodeRequested.v1": ("20563789dd6f688baeb89a668639f42af3e5d8600a5676e9ba2cc85c5b02c6ff",),
+    "CodeSent.v1": ("7bd1f2f8ecf8d01b133e58a44f775247a0201ef5a309a9bebd8f420a222e7b39",),
+    "SendFailed.v1": ("a3724dfcca7705073b672b3a6336ee0b74c87be72124ec4b5c9f2b614c36cb85",),
+    "DeliveryReported.v1": ("19a419ab2ae810a52c91afa3f5f605717670081c62771902f9d0d738bf51b625",),
+    "AttemptFailed.v1": ("e8cc02f199022da9c49b41109747ccb9bd99c8bbaba20df88daab2a5fd660f40",),
+    "Verified.v1": ("0249a6b88b0ecfce00396d4540096502d57fcd3cf78cf57d3c3e7f38483d6efc",),
+    "TokenRedeemed.v1": ("68102a287e96ce4958f2617a18a89e6d41db02add67be2789932b4aa46f87a39",),
+    "VerificationCancelled.v1": ("d3369c76aafe87ad8ac45f1092adfb5775afa5576ac512e9114d63a38e871d3c",),
+    "AccountOpened.v1": ("0d60ffe2492797a715b3ca7bcbdfe81e36d243951ec21310f607c221ba59fc42",),
+    "CreditAdded.v1": ("7975a7ebabf117a942ee907431f822858559ed46f8b79943006f6aee49af2887",),
+    "CreditDebited.v1": ("fe1f13835b016e46560ba08b440855667fdacd75e095dad4c0431d9342a400b3",),
+    "CreditRefunded.v1": ("c68a2c9d31021a79f3a6e0ce1a47af7bed07e7a2fa988f5ad44c15cb3d89f8aa",),
+    "KeyIssued.v1": ("4ee3b274a11641dfcddfeb0c4f74d03934560470649ca4a36424197c7e47bff1",),
+    "KeyRevoked.v1": ("fe9bfc5d5aae9d7704a2f7f2f8b17560daf88ad8d7f58c4be210dc2cae20547a",),
+    "PolicyChanged.v1": ("721b1faa2a1b1aa6eebcf135d5feb73dbbe373233a83094903813cc4bb5b63df",),
+    "AccountSuspended.v1": ("4542c6809e12848f6477e600b55405b91bb7314c6e068d4dda4379f290c3941c",),
+    "AccountResumed.v1": ("3be2846a19650f06ed6321fe7afb9d38326b6ee56192f5759d3a789abde9d071",),
+    "ClockAdvanced.v1": ("e56efd755093dc589e5f86908e02dd2b1f13cf81d8ccc6c404363c28baafd4a0",),
+}
