@@ -1,20 +1,28 @@
 """What the sealer is given: the keys that sign checkpoints, and a place outside the database that remembers the last one."""
 
 import os
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import psycopg
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from application.keyring import Keyring
+from interfaces.projecting import connect
 from interfaces.secrets import SecretUnusable, sync_directory
 from projections.transparency.note import ED25519, Checkpoint, NoteRefused, Verifier, open_checkpoint, sign_with
-from projections.transparency.sealer import Forked, Signer
-from projections.transparency.shelf import Execute
+from projections.transparency.sealer import EVENTS_MAX, Forked, Sealer, Signer
+from projections.transparency.shelf import GLOBAL, Execute
 
 FILE: Final = "last-checkpoint"
+SEAL_SECONDS: Final = 1.0
+TURN_SECONDS: Final = 2.0
+"""Between two tries to become the one that seals."""
 _KEYS: Final = b"SELECT number, vkey FROM doneotp.log_keys ORDER BY number"
 _ADD: Final = b"INSERT INTO doneotp.log_keys (number, vkey) VALUES (%b, %b) ON CONFLICT DO NOTHING"
 _UNSIGN: Final = b"UPDATE doneotp.trees SET noted_size = 0"
@@ -63,7 +71,7 @@ class FileMemory:
             try:
                 self._last = open_checkpoint(self._path.read_bytes(), keys.verifiers, origin=keys.origin)
             except NoteRefused as error:
-                raise Forked(f"{self._path} is not a checkpoint of this log: {error}") from None
+                raise Forked(GLOBAL, f"{self._path} is not a checkpoint of this log: {error}") from None
         return self._last
 
     def keep(self, note: bytes, checkpoint: Checkpoint) -> None:
@@ -76,6 +84,57 @@ class FileMemory:
         aside.rename(self._path)
         sync_directory(self._path.parent)
         self._last = checkpoint
+
+
+def run(
+    conninfo: str,
+    *,
+    keyring: Keyring,
+    memory: FileMemory,
+    stop: threading.Event,
+    on_failure: Callable[[Exception], None],
+) -> None:
+    """Seal about once a second until `stop` is set. What cannot be sealed is told again and again."""
+    while not stop.is_set():
+        try:
+            with connect(conninfo) as connection:
+                _keep_sealing(connection, keyring, memory, stop=stop, on_failure=on_failure)
+        except (psycopg.Error, SecretUnusable) as error:
+            if not stop.is_set():
+                on_failure(error)
+                stop.wait(TURN_SECONDS)
+
+
+def _keep_sealing(
+    connection: psycopg.Connection[Any],
+    keyring: Keyring,
+    memory: FileMemory,
+    *,
+    stop: threading.Event,
+    on_failure: Callable[[Exception], None],
+) -> None:
+    sealer = Sealer(connection, memory)
+    while not stop.is_set():
+        begun = time.monotonic()
+        try:
+            sealed = sealer.once(LogKeys(keyring, executing(connection)))
+        except Forked as forked:
+            on_failure(forked)
+            sealed = 0
+        if sealed is None:
+            stop.wait(TURN_SECONDS)
+        elif sealed < EVENTS_MAX:
+            stop.wait(max(0.0, begun + SEAL_SECONDS - time.monotonic()))
+
+
+def executing(connection: psycopg.Connection[Any]) -> Execute:
+    """How a shelf reads through a connection."""
+
+    def execute(statement: bytes, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        found = connection.execute(statement, parameters, binary=True)
+        return found.fetchall() if found.description else []
+
+    return execute
 
 
 def _verifier(keyring: Keyring, number: int) -> Verifier:

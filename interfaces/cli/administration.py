@@ -4,6 +4,8 @@ import contextlib
 import getpass
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as LedgerTimeout
+from dataclasses import dataclass
+from pathlib import Path
 
 from domain.refusals import Refusal
 from interfaces import bootstrap, secrets, settings
@@ -11,19 +13,40 @@ from interfaces.bootstrap import Books
 from interfaces.cli import failures
 from interfaces.cli.output import Refused
 from interfaces.postgres.database import database
+from interfaces.secrets import SecretUnusable
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OpenDatabase:
+    """How to reach the database, migrated, and what goes with it."""
+
+    conninfo: str
+    home: Path
+    root: bytes
+
+
+@contextlib.contextmanager
+def open_database() -> Iterator[OpenDatabase]:
+    """The configured database; raises Refused."""
+    with failures.in_words():
+        configured = settings.current()
+        root = secrets.root(configured)
+        with database(configured, serve=False) as conninfo:
+            failures.make_ready(conninfo)
+            yield OpenDatabase(conninfo, configured.home, root)
 
 
 @contextlib.contextmanager
 def open_books() -> Iterator[Books]:
-    """Books on the configured database, migrated; raises Refused."""
+    """Books on the configured database; raises Refused."""
     try:
-        with failures.in_words():
-            configured = settings.current()
-            root = secrets.root(configured)
-            with database(configured, serve=False) as conninfo:
-                failures.make_ready(conninfo)
-                with bootstrap.books(conninfo, root=root, readers_max=2) as books:
-                    yield books
+        with (
+            open_database() as opened,
+            bootstrap.books(opened.conninfo, root=opened.root, readers_max=2) as books,
+        ):
+            yield books
+    except SecretUnusable as error:
+        raise Refused("cannot_start", f"{error}.", "Run ./doneotp doctor.") from None
     except Refusal as refusal:
         raise Refused(refusal.code, refusal.detail) from None
     except LedgerTimeout:

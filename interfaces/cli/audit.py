@@ -42,7 +42,12 @@ def replay(arguments: argparse.Namespace) -> int:
 
 
 def checkpoint(arguments: argparse.Namespace) -> int:
-    return cli.guarded(cli.run_checkpoint, arguments, program=PROGRAM)
+    """Of a bundle, or of this installation."""
+    if arguments.directory is not None:
+        return cli.guarded(cli.run_checkpoint, arguments, program=PROGRAM)
+    from interfaces.cli import sealed
+
+    return sealed.checkpoint(arguments)
 
 
 def tool(arguments: argparse.Namespace) -> int:

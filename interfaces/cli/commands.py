@@ -136,6 +136,15 @@ COMMANDS = (
         Argument("changes", metavar="NAME=VALUE", type=change, nargs="+", help="`policy show` lists the names"),
     ),
     Command(
+        "audit export",
+        "write a bundle that anybody can check without us",
+        "sealed:export",
+        Argument("directory", metavar="DIR", help="a directory that is empty or not there yet"),
+        Argument(
+            "--account", metavar="ACCT", help="only the logs of this account, and that they are in the log of all"
+        ),
+    ),
+    Command(
         "audit verify",
         "check a bundle's signatures and trees and the ledger's invariants; needs no database and no network",
         "audit:verify",
@@ -151,7 +160,20 @@ COMMANDS = (
     ),
     Command("audit replay", "recompute balances and usage from a bundle's events alone", "audit:replay", BUNDLE),
     Command(
-        "audit checkpoint", "print a bundle's checkpoint and check its signature", "audit:checkpoint", BUNDLE, VKEY
+        "audit prove",
+        "write the receipt of an event: that it is in its account's log, and that log in the log of all",
+        "sealed:prove",
+        Argument("event_id", metavar="EVENT_ID", help="the event's id, as GET /v1/events shows it"),
+        Argument("--out", metavar="FILE", default="", help="write it here (default: stdout)"),
+    ),
+    Command("audit keys", "list the keys that sign or signed checkpoints, newest first", "sealed:keys"),
+    Command("audit rotate-key", "sign with a new key from now on, beside the last one", "sealed:rotate_key"),
+    Command(
+        "audit checkpoint",
+        "print the signed checkpoint of the log, or of a bundle after checking its signature",
+        "audit:checkpoint",
+        Argument("directory", metavar="DIR", nargs="?", help="a bundle (default: the log of this installation)"),
+        VKEY,
     ),
     Command("audit tool", "build doneotp-audit.pyz: verify, replay and checkpoint in one file", "audit:tool"),
     Command("config", "show the settings in force, secrets left out", "config:run"),

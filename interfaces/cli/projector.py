@@ -1,4 +1,4 @@
-"""The process of `serve` that keeps the views. Started by the supervisor, never by hand.
+"""The process of `serve` that keeps the views and seals the log. Started by the supervisor, never by hand.
 
 It stops on SIGTERM, and when its standard input ends: then the supervisor is gone, however that came about.
 """
@@ -9,13 +9,16 @@ import sys
 import threading
 from types import FrameType
 
-from interfaces import logs, projecting, settings
+from application.keyring import Keyring
+from interfaces import logs, projecting, sealing, secrets, settings
 from interfaces.postgres.embedded import conninfo
+from interfaces.settings import Settings
 from interfaces.supervision import READY_LINE
+from projections.transparency.sealer import Forked
 
 
 def main() -> int:
-    """Keep the views until told to stop."""
+    """Keep the views, and seal, until told to stop."""
     stop = threading.Event()
 
     def tell(_number: int, _frame: FrameType | None) -> None:
@@ -33,13 +36,30 @@ def main() -> int:
     logs.configure(configured.home / "logs" / "server.log", configured.log_level)
     sys.stdout.buffer.write(READY_LINE)
     sys.stdout.buffer.flush()
+    database = configured.database_url or conninfo(configured.home)
+    threading.Thread(target=_seal, args=(database, configured, stop), name="doneotp-sealer").start()
     projecting.run(
-        configured.database_url or conninfo(configured.home),
+        database,
         stop=stop,
         on_failure=lambda error: logs.failure("projections", error),
         on_poison=lambda log, position: logs.log.error("event_unreadable", log=log, position=position),
     )
     return 0
+
+
+def _seal(database: str, configured: Settings, stop: threading.Event) -> None:
+    sealing.run(
+        database,
+        keyring=Keyring(secrets.root(configured)),
+        memory=sealing.FileMemory(configured.home / sealing.FILE),
+        stop=stop,
+        on_failure=_sealing_failed,
+    )
+
+
+def _sealing_failed(error: Exception) -> None:
+    where = {"log": error.log} if isinstance(error, Forked) and error.log else {}
+    logs.failure("sealer", error, **where)
 
 
 if __name__ == "__main__":

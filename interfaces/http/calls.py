@@ -72,6 +72,8 @@ class Call:
     handler: Callable[[Context], Awaitable[Any]]
     body: type[msgspec.Struct] | None = None
     query: tuple[Query, ...] = ()
+    media_type: str = "application/json"
+    """Of the answer. Where it is not JSON, the handler gives bytes and `answer` is their type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def route(call: Call, desk: Desk) -> HTTPRouteHandler:
             if repeat and identity is not None and not isinstance(refusal, IdempotencyKeyReused):
                 refusal = await _reused_or(refusal, desk, identity, repeat)
             return refused(refusal, request.scope)
-        return ASGIResponse(body=encode(answer), media_type=_JSON)
+        body = encode(answer) if call.media_type == _JSON else answer
+        return ASGIResponse(body=body, media_type=call.media_type)
 
     endpoint.__name__ = call.handler.__name__
     return HTTPRouteHandler(call.path, http_method=[call.method], status_code=200, include_in_schema=False)(endpoint)

@@ -51,7 +51,12 @@ _PROBLEM: Final = {
 
 def describe(calls: Sequence[Call]) -> dict[str, Any]:
     """The whole document."""
-    structs = [struct for call in calls for struct in (call.body, call.answer) if struct is not None]
+    structs = [
+        struct
+        for call in calls
+        for struct in (call.body, call.answer)
+        if isinstance(struct, type) and issubclass(struct, msgspec.Struct)
+    ]
     _, components = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
     for call in calls:
@@ -94,7 +99,7 @@ def _operation(call: Call, path: str) -> dict[str, Any]:
             "200": {
                 "description": "Done.",
                 "headers": _HEADERS,
-                "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{call.answer.__name__}"}}},
+                "content": {call.media_type: {"schema": _schema_of(call.answer)}},
             },
             **_refusals(call),
         },
@@ -126,6 +131,11 @@ def _operation(call: Call, path: str) -> dict[str, Any]:
             "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{call.body.__name__}"}}},
         }
     return operation
+
+
+def _schema_of(answer: Any) -> dict[str, Any]:
+    """Text and bytes are strings that JSON Schema says nothing more about."""
+    return {"type": "string"} if answer in (str, bytes) else {"$ref": f"#/components/schemas/{answer.__name__}"}
 
 
 def _refusals(call: Call) -> dict[str, Any]:

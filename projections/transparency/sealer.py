@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from projections.transparency import entry, tree
+from projections.transparency.entry import MalformedEntry
 from projections.transparency.note import Checkpoint, Verifier
 from projections.transparency.shelf import GLOBAL, Shelf, Tree, edge, origin_of
 from projections.transparency.tree import HASH_BYTES, leaf_hash
@@ -41,7 +42,14 @@ FROM unnest(%b::text[], %b::bigint[], %b::bytea[]) AS n (log, size, note) WHERE 
 
 
 class Forked(Exception):
-    """What is to be sealed does not continue what was. Nothing is signed; only a person can say which history is true."""
+    """What is to be sealed does not continue what was. It is not signed; only a person can say which history is true.
+
+    `log` is whose history it is, '' for that of all logs together.
+    """
+
+    def __init__(self, log: str, message: str) -> None:
+        super().__init__(message)
+        self.log = log
 
 
 class Signer(Protocol):
@@ -79,12 +87,13 @@ class Sealer:
         self._memory = memory
         self._shelf = Shelf(self._execute)
         self._has_lock = False
+        self._forked: list[Forked] = []
         self._last_log = ""
 
     def once(self, signer: Signer) -> int | None:
         """Seal what is there, up to EVENTS_MAX; the number of events, or None while another sealer is at work.
 
-        Raises Forked, MalformedEntry, psycopg.Error.
+        Raises Forked, after all logs were sealed that go on as they were, and psycopg.Error.
         """
         if not self._has_lock:
             ((self._has_lock,),) = self._execute(_TAKE, (LOCK,))
@@ -95,12 +104,15 @@ class Sealer:
                 self._must_continue(signer)
                 sealed = self._grow()
         except LookupError as error:
-            raise Forked(f"what was sealed is no longer whole: {error}") from None
+            raise Forked(GLOBAL, f"what was sealed is no longer whole: {error}") from None
         while self._sign(signer):
             pass
+        if self._forked:
+            raise self._forked.pop()
         return sealed
 
     def _grow(self) -> int:
+        self._forked.clear()
         grown = self._execute(_GROWN, (self._last_log, LOGS_MAX))
         if not grown and self._last_log:
             self._last_log = ""
@@ -112,17 +124,22 @@ class Sealer:
         trees: list[Tree] = []
         room = EVENTS_MAX
         for log, position, size in grown:
-            leaves = self._leaves(log, position, size, known, limit=room)
-            changed, root = tree.extend(self._shelf.reader(log, known), size, leaves)
+            self._last_log = log
+            try:
+                leaves = self._leaves(log, position, size, known, limit=room)
+                changed, root = tree.extend(self._shelf.reader(log, known), size, leaves)
+            except (Forked, MalformedEntry, LookupError) as error:  # the others are sealed all the same
+                self._forked.append(error if isinstance(error, Forked) else Forked(log, f"{log}: {error}"))
+                continue
             tiles |= {(log, *place): hashes for place, hashes in changed.items()}
             trees.append(Tree(log, size + len(leaves), root))
-            self._last_log = log
             room -= len(leaves)
             if room <= 0:
                 break
         else:
             self._last_log = self._last_log if len(grown) == LOGS_MAX else ""
-        self._keep(trees, tiles)
+        if trees:
+            self._keep(trees, tiles)
         return EVENTS_MAX - room
 
     def _leaves(
@@ -130,19 +147,19 @@ class Sealer:
     ) -> list[bytes]:
         """Leaf hashes after the first `size`. The last of those is read again, to see that it still is what was sealed."""
         if position < size:
-            raise Forked(f"{log} has {position} events, and {size} were sealed")
+            raise Forked(log, f"{log} has {position} events, and {size} were sealed")
         begin = max(0, size - 1)
         entries = self._shelf.events(log, after=begin, limit=limit + size - begin)
         hashes = [leaf_hash(event) for event in entries]
         if [entry.decode(event).position for event in entries] != list(range(begin + 1, begin + 1 + len(entries))):
-            raise Forked(f"{log} has a hole after position {begin}")
+            raise Forked(log, f"{log} has a hole after position {begin}")
         if len(entries) <= size - begin:
-            raise Forked(f"{log} has lost the events after position {begin}")
+            raise Forked(log, f"{log} has lost the events after position {begin}")
         if size:
             index, offset = divmod(size - 1, 256)
             tile = self._shelf.reader(log, known)(0, index)
             if hashes.pop(0) != tile[offset * HASH_BYTES : (offset + 1) * HASH_BYTES]:
-                raise Forked(f"{log} has another event at position {size} than the one that was sealed")
+                raise Forked(log, f"{log} has another event at position {size} than the one that was sealed")
         return hashes
 
     def _keep(self, trees: Sequence[Tree], tiles: dict[tuple[str, int, int], bytes]) -> None:
@@ -180,9 +197,9 @@ class Sealer:
             return
         size = self._whole().size
         if last.size > size:
-            raise Forked(f"the log over all logs has {size} heads, and {last.size} were signed")
+            raise Forked(GLOBAL, f"the log over all logs has {size} heads, and {last.size} were signed")
         if tree.root(self._shelf.reader(GLOBAL), last.size) != last.root:
-            raise Forked(f"the first {last.size} heads are not those that were signed")
+            raise Forked(GLOBAL, f"the first {last.size} heads are not those that were signed")
 
     def _execute(self, statement: bytes, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         rows = self._connection.execute(statement, parameters, binary=True)

@@ -45,16 +45,16 @@ class Shelf:
     """Reads what is sealed. Every method is one statement, so that what it returns belongs together."""
 
     def __init__(self, execute: Execute) -> None:
-        self._execute = execute
+        self.execute = execute
 
     def trees(self, logs: Sequence[str]) -> dict[str, Tree]:
         """Those of `logs` that have a tree."""
-        rows = self._execute(_TREES, (list(logs),))
+        rows = self.execute(_TREES, (list(logs),))
         return {log: Tree(log, size, root, note or b"") for log, size, root, note in rows}
 
     def logs(self, *, after: str, limit: int) -> list[str]:
         """Logs with a signed checkpoint, in their order, the global one left out."""
-        return [log for (log,) in self._execute(_LOGS, (after, limit))]
+        return [log for (log,) in self.execute(_LOGS, (after, limit))]
 
     def tiles(self, wanted: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int, int], bytes]:
         """The hashes of those (log, level, index) that exist."""
@@ -62,7 +62,7 @@ class Shelf:
         if not keys:
             return {}
         columns = [list(column) for column in zip(*keys, strict=True)]
-        return {(log, level, index): hashes for log, level, index, hashes in self._execute(_TILES, tuple(columns))}
+        return {(log, level, index): hashes for log, level, index, hashes in self.execute(_TILES, tuple(columns))}
 
     def reader(self, log: str, known: dict[tuple[str, int, int], bytes] | None = None) -> tree.ReadTile:
         """Tiles of one log; those in `known` are not read again."""
@@ -80,20 +80,20 @@ class Shelf:
 
     def events(self, log: str, *, after: int, limit: int) -> list[bytes]:
         """Entries of a log after a position, in their order; raises MalformedEntry."""
-        return [entry.encode(*row) for row in self._execute(_EVENTS, (log, after, limit))]
+        return [entry.encode(*row) for row in self.execute(_EVENTS, (log, after, limit))]
 
     def heads(self, *, begin: int, limit: int) -> list[bytes]:
         """Entries of the global log from an index on."""
-        return [entry.encode_head(*row) for row in self._execute(_HEADS, (begin, limit))]
+        return [entry.encode_head(*row) for row in self.execute(_HEADS, (begin, limit))]
 
     def head(self, log: str, size: int) -> tuple[int, bytes] | None:
         """Index in the global log, and root, of the head that a log had at this size."""
-        rows = self._execute(_HEAD, (log, size))
+        rows = self.execute(_HEAD, (log, size))
         return (rows[0][0], rows[0][1]) if rows else None
 
     def vkeys(self) -> list[str]:
         """The keys that sign or signed, newest first."""
-        return [vkey for (vkey,) in self._execute(_VKEYS, ())]
+        return [vkey for (vkey,) in self.execute(_VKEYS, ())]
 
 
 def origin_of(origin: str, log: str) -> str:
