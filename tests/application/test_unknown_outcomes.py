@@ -6,12 +6,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from eventsourcing.persistence import IntegrityError, InterfaceError, MapperDeserialisationError, OperationalError
+from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
 
 from application import writer as writers
 from application.accounts import ReadBalance
 from application.ports import Record
 from application.verifications import Outgoing
+from domain.codec import UnreadableEvent
 from domain.refusals import Overloaded, ServiceUnavailable
 from tests.application.world import (
     ACCOUNT,
@@ -330,7 +331,7 @@ def test_a_log_that_cannot_be_read_is_told_of_after_the_others_were_brought_up_t
     home.do(home.credit(5, log=TEST_LOG))
     unreadable(home, TEST_LOG)
     home.other().do(home.credit(5))
-    with pytest.raises(MapperDeserialisationError, match=r"CodeRequested\.v9"):
+    with pytest.raises(UnreadableEvent, match=r"CodeRequested\.v9"):
         home.ledger.confirm([TEST_LOG, "acct_never_cached", ACCOUNT])
     reached = {log: getattr(home.ledger.known(log), "position", None) for log in (TEST_LOG, ACCOUNT)}
     heads = memory(home).heads([TEST_LOG, ACCOUNT])
