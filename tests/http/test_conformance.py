@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from tests.http.customer import Customer
 from tests.support.server import ROOT, Server
 
-EXAMPLES = 25
+EXAMPLES = 15
 SECONDS_MAX = 240
 # Every check of Schemathesis but the one that tests.support.conformance has in its place, by the meaning of a 400.
 CHECKS = ("--checks", "all", "--exclude-checks", "positive_data_acceptance")
