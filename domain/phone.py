@@ -13,7 +13,8 @@ import phonenumbers
 
 from domain.refusals import InvalidPhoneNumber
 
-_SPELLING: Final = re.compile(r"\+[0-9 ()./-]{6,31}")
+SPELLING: Final = r"\+[0-9 ()./-]{6,31}"
+"""What passes the gate."""
 _CACHE_MAX: Final = 16_384
 """Parsed numbers kept in memory, so that `check` does not pay again for what `send` parsed."""
 
@@ -37,7 +38,7 @@ def parse(spelling: str) -> PhoneNumber:
 
 @lru_cache(maxsize=_CACHE_MAX)
 def _parse(spelling: str) -> PhoneNumber | None:
-    if _SPELLING.fullmatch(spelling) is None:
+    if re.fullmatch(SPELLING, spelling) is None:
         return None
     try:
         parsed = phonenumbers.parse(spelling)

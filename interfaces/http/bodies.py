@@ -2,22 +2,40 @@
 
 import re
 import unicodedata
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from domain import phone as phones
 from domain.phone import PhoneNumber
 from domain.refusals import InvalidCodeFormat, InvalidRequest
 from interfaces.http import addresses
 from interfaces.http.problems import HttpRefusal
 
 Scalar = str | int | float | bool | None
+_KEPT_KEY: Final = "[A-Za-z0-9_.-]*[A-Za-z_.-][A-Za-z0-9_.-]*"
+_KEPT_KEY_MAX: Final = 40
+_KEPT_TEXT_MAX: Final = 200
+_CODE: Final = "[0-9]{4,10}"
+_LOCALE: Final = "[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}"
+_HOST: Final = r"(https://)?(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}|localhost)(:[0-9]{1,5})?/?"
+_HOST_MAX: Final = 253
+_APP_HASH: Final = "[A-Za-z0-9+/]{11}"
+
+
+def _described(pattern: str, **more: int) -> dict[str, Any]:
+    """What the description of the API says of a text. It is checked here, by hand: in the patterns that msgspec checks
+    `$` stands before a last newline too, and its errors do not say what the text must be."""
+    return {"pattern": f"^{pattern}$", **more}
+
+
 PhoneText = Annotated[
     str,
     Meta(
         description="E.164, as in +14155552671; other spellings of the same number are accepted.",
         examples=["+14155552671"],
+        extra_json_schema=_described(phones.SPELLING),
     ),
 ]
 
@@ -26,29 +44,72 @@ class SendRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for a code."""
 
     phone_number: PhoneText
-    locale: Annotated[str, Meta(description="BCP 47 language tag of the message.", examples=["de"])] | None = None
+    locale: (
+        Annotated[
+            str,
+            Meta(
+                description="BCP 47 language tag of the message.",
+                examples=["de"],
+                extra_json_schema=_described(_LOCALE),
+            ),
+        ]
+        | None
+    ) = None
     client_ip: (
-        Annotated[str, Meta(description="Your end user's IP address (secret keys only); masked before it is kept.")]
+        Annotated[
+            str,
+            Meta(
+                description="Your end user's IP address (secret keys only); masked before it is kept.",
+                examples=["203.0.113.9"],
+                extra_json_schema={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
+            ),
+        ]
         | None
     ) = None
     metadata: (
         Annotated[
-            dict[str, Scalar],
+            dict[
+                Annotated[str, Meta(extra_json_schema=_described(_KEPT_KEY, maxLength=_KEPT_KEY_MAX))],
+                Annotated[str, Meta(extra_json_schema={"maxLength": _KEPT_TEXT_MAX})] | int | float | bool | None,
+            ],
             Meta(description="Up to 16 scalars of yours, kept in the event. No personal data.", max_length=16),
         ]
         | None
     ) = None
     web_origin: (
-        Annotated[str, Meta(description="Host of the page, for browser autofill.", examples=["example.com"])] | None
+        Annotated[
+            str,
+            Meta(
+                description="Host of the page, for browser autofill.",
+                examples=["example.com"],
+                extra_json_schema=_described(_HOST, maxLength=_HOST_MAX),
+            ),
+        ]
+        | None
     ) = None
-    app_hash: Annotated[str, Meta(description="Android SMS Retriever hash, 11 characters.")] | None = None
+    app_hash: (
+        Annotated[
+            str,
+            Meta(
+                description="Android SMS Retriever hash, 11 characters.",
+                examples=["FA+9qCX9VSu"],
+                extra_json_schema=_described(_APP_HASH),
+            ),
+        ]
+        | None
+    ) = None
 
 
 class CheckRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Compare a code. Public keys must add `verification_id`."""
 
     phone_number: PhoneText
-    code: Annotated[str, Meta(description="The digits as the user typed them.", examples=["493812"])]
+    code: Annotated[
+        str,
+        Meta(
+            description="The digits as the user typed them.", examples=["493812"], extra_json_schema=_described(_CODE)
+        ),
+    ]
     verification_id: Annotated[str, Meta(description="As send returned it.")] | None = None
 
 
@@ -62,7 +123,10 @@ class ValidateTokenRequest(msgspec.Struct, frozen=True, kw_only=True):
 class AdvanceClockRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Move the clock of test keys forward."""
 
-    seconds: Annotated[int, Meta(ge=1, le=31_622_400, description="How far.", examples=[300])]
+    # JSON has one kind of number: 300.0 is a whole one, and some languages write it so.
+    seconds: Annotated[
+        float, Meta(ge=1, le=31_622_400, multiple_of=1, description="How far, in whole seconds.", examples=[300])
+    ]
 
 
 class NoBody(msgspec.Struct, frozen=True):
@@ -70,14 +134,6 @@ class NoBody(msgspec.Struct, frozen=True):
 
 
 Body = TypeVar("Body")
-_CODE: Final = re.compile(r"[0-9]{4,10}")
-_LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")
-_HOST: Final = re.compile(
-    r"(?:https://)?((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}|localhost)(?::[0-9]{1,5})?/?"
-)
-_APP_HASH: Final = re.compile(r"[A-Za-z0-9+/]{11}")
-_METADATA_KEY: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
-_METADATA_VALUE_MAX: Final = 200
 _CLEAR_NUMBER: Final = re.compile(r"\+[0-9][0-9 ()./-]{5,}")
 _ADDRESS: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}")
 _TIME: Final = re.compile(r"(?<![0-9A-Fa-f:])[0-9]{2}:[0-9]{2}:[0-9]{2}(?![0-9A-Fa-f:])")
@@ -98,7 +154,7 @@ def decode(decoder: "msgspec.json.Decoder[Body]", raw: bytes) -> Body:
 
 def code(text: str) -> str:
     """The code as sent; raises InvalidCodeFormat unless it is 4 to 10 ASCII digits."""
-    if _CODE.fullmatch(text) is None:
+    if re.fullmatch(_CODE, text) is None:
         raise InvalidCodeFormat
     return text
 
@@ -117,10 +173,10 @@ def web_origin(text: str | None, phone: PhoneNumber) -> str:
     """The host of a page, or empty."""
     if text is None:
         return ""
-    match = _HOST.fullmatch(text) if len(text) <= 253 else None
+    match = re.fullmatch(_HOST, text) if len(text) <= _HOST_MAX else None
     if match is None or _names(phone, text):
         raise InvalidRequest("web_origin must be the host of your page, such as example.com.")
-    return match[1]
+    return match[2]
 
 
 def client_ip(text: str | None) -> str:
@@ -136,11 +192,11 @@ def client_ip(text: str | None) -> str:
 def metadata(given: dict[str, Scalar] | None, phone: PhoneNumber) -> dict[str, Scalar]:
     """Metadata that may be kept for ever: small, and no number or address in it."""
     for key, value in (given or {}).items():
-        if _METADATA_KEY.fullmatch(key) is None or key.isdigit():
+        if len(key) > _KEPT_KEY_MAX or re.fullmatch(_KEPT_KEY, key) is None:
             raise InvalidRequest("metadata keys are 1 to 40 letters, digits, '_', '.' or '-', and not digits alone.")
         text = value if isinstance(value, str) else repr(value)
-        if len(text) > _METADATA_VALUE_MAX:
-            raise InvalidRequest(f"metadata values have at most {_METADATA_VALUE_MAX} characters.")
+        if len(text) > _KEPT_TEXT_MAX:
+            raise InvalidRequest(f"metadata values have at most {_KEPT_TEXT_MAX} characters.")
         if any(_is_personal(part) or _names(phone, part) for part in (key, text)):
             raise InvalidRequest("metadata must not hold phone numbers or addresses: it is kept for ever.")
     return given or {}
@@ -164,9 +220,9 @@ def _names(phone: PhoneNumber, text: str) -> bool:
     return phone.e164[1:][-_TELLING_DIGITS:] in digits or (len(digits) > 6 and phone.e164.endswith(digits))
 
 
-def _matched(text: str | None, pattern: "re.Pattern[str]", phone: PhoneNumber, detail: str) -> str:
+def _matched(text: str | None, pattern: str, phone: PhoneNumber, detail: str) -> str:
     if text is None:
         return ""
-    if pattern.fullmatch(text) is None or _names(phone, text):
+    if re.fullmatch(pattern, text) is None or _names(phone, text):
         raise InvalidRequest(detail)
     return text

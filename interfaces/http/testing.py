@@ -32,7 +32,7 @@ async def advance_clock(context: Context) -> TestClock:
     identity = context.identity
     if identity.mode != "test":
         raise HttpRefusal("key_scope_forbidden", "Only the clock of test keys can be moved: use a test key.")
-    seconds = context.body.seconds
+    seconds = int(context.body.seconds)
     advanced = await context.desk.writer.ask(
         Administer(
             identity.log,

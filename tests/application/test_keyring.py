@@ -1,5 +1,6 @@
 """Keys derived from one root: each for one purpose, none of them in the database."""
 
+import re
 from itertools import count
 
 import pytest
@@ -53,6 +54,21 @@ def test_purposes_do_not_share_a_key():
     assert {len(key) for key in derived} == {32}
     assert KEYS.webhook_secret() == derived[4]
     assert KEYS.token_key.private_bytes_raw() == derived[2]
+
+
+def test_the_transparency_log_has_one_name_a_root_and_a_key_of_its_own_for_every_number():
+    keys = [keyring.log_key(number).private_bytes_raw() for keyring in (KEYS, OTHER) for number in (1, 2)]
+    assert len({*keys, ROOT, KEYS.token_key.private_bytes_raw()}) == 6
+    assert Keyring(ROOT).log_key(1).private_bytes_raw() == keys[0]
+    assert (Keyring(ROOT).log_origin, OTHER.log_origin == KEYS.log_origin) == (KEYS.log_origin, False)
+    assert re.fullmatch("doneotp\\.local/[0-9a-f]{16}", KEYS.log_origin)
+
+
+def test_a_fingerprint_tells_roots_apart_and_is_no_part_of_a_key():
+    used = ("fingerprint", "log-origin", "log/1", "code", "idempotency", "token", "sms-webhook")
+    fingerprint, *others = (KEYS._derive(purpose)[:16] for purpose in used)
+    assert (Keyring(ROOT).fingerprint(), OTHER.fingerprint() == KEYS.fingerprint()) == (fingerprint, False)
+    assert fingerprint not in others
 
 
 def test_derived_keys_are_those_that_were_derived_before():

@@ -89,6 +89,15 @@ def test_options_names_the_methods(customer: Customer) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "status"), [(60, 200), (60.0, 200), (1.5, 400), (0, 400), (-60, 400), (31_622_401, 400), ("60", 400)]
+)
+def test_whole_seconds_are_whole_however_json_spells_them(customer: Customer, seconds: object, status: int) -> None:
+    answer = customer.test.ask("POST", "/v1/test/clock/advance", {"seconds": seconds})
+    advanced = [event["data"]["seconds"] for event in customer.test.log() if event["type"] == "ClockAdvanced"]
+    assert (answer.status, advanced) == (status, [60] if status == 200 else [])
+
+
 def test_a_body_of_sixteen_kibibytes_is_read_and_one_byte_more_is_not(customer: Customer) -> None:
     body = f'{{"phone_number":"{number()}"}}'.encode()
     fits, over = body.ljust(BODY_BYTES_MAX), body.ljust(BODY_BYTES_MAX + 1)
