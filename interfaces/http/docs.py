@@ -85,10 +85,7 @@ def _section(method: str, path: str, operation: dict[str, Any], described: dict[
         )
         head = "<tr><th>Field</th><th>Where</th><th>Meaning</th></tr>"
         parts.append(f"<div class=wide><table><thead>{head}</thead><tbody>{cells}</tbody></table></div>")
-    answer = _resolve(operation["responses"]["200"]["content"]["application/json"]["schema"], described)
-    parts.append(
-        f"<h3>200</h3><pre><code>{_text(json.dumps(_example(answer, described), indent=2, ensure_ascii=False))}</code></pre>"
-    )
+    parts.append(f"<h3>200</h3>{_answer(operation['responses']['200']['content'], described)}")
     refusals = "; ".join(
         response["description"].replace("`", "")
         for status, response in operation["responses"].items()
@@ -96,6 +93,13 @@ def _section(method: str, path: str, operation: dict[str, Any], described: dict[
     )
     parts.append(f"<h3>Refusals</h3><p class=soft>{_text(refusals)}.</p>")
     return "".join(parts)
+
+
+def _answer(content: dict[str, Any], described: dict[str, Any]) -> str:
+    if "application/json" not in content:
+        return f"<p><code>{_text(', '.join(content))}</code></p>"
+    example = _example(_resolve(content["application/json"]["schema"], described), described)
+    return f"<pre><code>{_text(json.dumps(example, indent=2, ensure_ascii=False))}</code></pre>"
 
 
 def _resolve(schema: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:

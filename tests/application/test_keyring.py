@@ -124,19 +124,3 @@ def test_a_verification_id_that_was_made_up_is_known_for_it(place):
 def test_a_verification_id_keeps_40_random_bits():
     ids = {KEYS.verification_id("s" * STREAM_LENGTH, (1 << bit).to_bytes(NONCE_BYTES)) for bit in range(40)}
     assert len(ids) == 40
-
-
-def test_the_log_has_one_name_and_a_key_for_every_number():
-    assert KEYS.log_origin == Keyring(ROOT).log_origin != OTHER.log_origin
-    public = [
-        keys.log_key(number).public_key().public_bytes_raw()
-        for keys in (KEYS, Keyring(ROOT), OTHER)
-        for number in (1, 2)
-    ]
-    assert public[:2] == public[2:4]
-    assert len({*public, KEYS.token_key.public_key().public_bytes_raw()}) == 5
-
-
-def test_a_fingerprint_tells_roots_apart():
-    assert KEYS.fingerprint() == Keyring(ROOT).fingerprint() != OTHER.fingerprint()
-    assert len(KEYS.fingerprint()) == 16
