@@ -194,6 +194,29 @@ def test_a_note_in_any_other_spelling_is_refused(note):
         open_note(note, [PETERS])
 
 
+def signed_as_it_is(text: str, *, blank: str = "\n") -> bytes:
+    """A note whose signature holds, over a text that `sign` may refuse."""
+    signature = PETERS.key_id + ed25519.sign(SEED, text.encode())
+    return f"{text}{blank}— PeterNeumann {b64encode(signature).decode()}\n".encode()
+
+
+@pytest.mark.parametrize("character", ["\0", "\t", "\r", "\x1f", "\x7f", "\x85", "\x9f"])
+def test_a_control_character_is_refused_even_where_the_signature_holds(character):
+    assert open_note(signed_as_it_is("text\n"), [PETERS]).text == "text\n"
+    with pytest.raises(NoteRefused, match="a blank line"):
+        open_note(signed_as_it_is(f"te{character}xt\n"), [PETERS])
+    with pytest.raises(NoteRefused):
+        signed(f"te{character}xt\n")
+
+
+def test_a_blank_line_is_before_the_signatures_even_where_they_hold():
+    assert open_note(signed_as_it_is("\n"), [PETERS]).text == "\n"
+    with pytest.raises(NoteRefused, match="a blank line"):
+        open_note(signed_as_it_is("\n").removeprefix(b"\n\n"), [PETERS])
+    with pytest.raises(NoteRefused, match="a blank line"):
+        open_note(signed_as_it_is("text\n", blank=""), [PETERS])
+
+
 def test_a_lone_surrogate_is_no_text():
     with pytest.raises(NoteRefused):
         open_note(f"\ud800{TEXT}\n{PETER}", [PETERS])
