@@ -52,7 +52,7 @@ def parse_path(text: str) -> TilePath:
     level = None if match[1] == "entries" else int(match[1])
     index = int(match[2].replace("/", "").replace("x", ""))
     width = int(match[3]) if match[3] else TILE_WIDTH
-    if text != (entries_path(index, width) if level is None else tile_path(level, index, width)) or match[3] == "256":
+    if text != (entries_path(index, width) if level is None else tile_path(level, index, width)):
         raise MalformedPath("not the path of a tile")
     return TilePath(level, index, width)
 

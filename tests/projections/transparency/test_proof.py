@@ -56,6 +56,8 @@ def test_a_proof_is_written_as_others_write_it(proof, written):
     [
         "",
         "c2sp.org/tlog-proof@v1\n",
+        "c2sp.org/tlog-proof@v1\nindex 0",
+        "c2sp.org/tlog-proof@v1\nindex 0\n",
         "c2sp.org/tlog-proof@v1\n\ncheckpoint\n",
         "c2sp.org/tlog-proof@v2\nindex 0\n\ncheckpoint\n",
         "wrong-header\nindex 0\n\ncheckpoint\n",
@@ -66,6 +68,8 @@ def test_a_proof_is_written_as_others_write_it(proof, written):
         "c2sp.org/tlog-proof@v1\nindex 0\nextra YQ==\n\ncheckpoint\n",
         "c2sp.org/tlog-proof@v1\n\n\ncheckpoint\n",
         "c2sp.org/tlog-proof@v1\nindex notanumber\n\ncheckpoint\n",
+        "c2sp.org/tlog-proof@v1\n5\n\ncheckpoint\n",
+        "c2sp.org/tlog-proof@v1\nextra YQ==\n5\n\ncheckpoint\n",
         "c2sp.org/tlog-proof@v1\nindex -5\n\ncheckpoint\n",
         "c2sp.org/tlog-proof@v1\nindex 05\n\ncheckpoint\n",
         "c2sp.org/tlog-proof@v1\nindex  5\n\ncheckpoint\n",
@@ -181,6 +185,7 @@ def test_a_request_shows_that_the_log_has_only_grown(old, data):
     "written",
     [
         "",
+        "old 1",
         "old 1\n",
         "old 01\n\ncheckpoint\n",
         "old -1\n\ncheckpoint\n",
@@ -190,6 +195,7 @@ def test_a_request_shows_that_the_log_has_only_grown(old, data):
         "old 9223372036854775808\n\ncheckpoint\n",
         "old\n\ncheckpoint\n",
         "new 1\n\ncheckpoint\n",
+        "1\n\ncheckpoint\n",
         f"old 1\n{text(ONE)} \n\ncheckpoint\n",
         f"old 1\n{text(ONE)[:-2]}\n\ncheckpoint\n",
         f"old 1\n{text(ONE[:31])}\n\ncheckpoint\n",

@@ -25,6 +25,9 @@ ENTRIES = strategies.lists(strategies.binary(max_size=50), min_size=1, max_size=
         # C2SP/C2SP tlog-tiles.md; golang/mod sumdb/tlog/tlog_test.go, without its tile height
         (TilePath(0, 1_234_067, 256), "tile/0/x001/x234/067"),
         (TilePath(0, 1, 256), "tile/0/001"),
+        (TilePath(0, 999, 256), "tile/0/999"),
+        (TilePath(0, 1_000, 256), "tile/0/x001/000"),
+        (TilePath(0, 1_000_000, 1), "tile/0/x001/x000/000.p/1"),
         (TilePath(0, 1, 5), "tile/0/001.p/5"),
         (TilePath(5, 123_456_078, 256), "tile/5/x123/x456/078"),
         (TilePath(5, 123_456_078, 2), "tile/5/x123/x456/078.p/2"),

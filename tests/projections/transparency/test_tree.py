@@ -208,22 +208,42 @@ def test_a_tile_that_is_missing_or_short_is_a_lookup_error(short):
             ask()
 
 
-def test_what_no_tree_has_is_refused():
-    for ask in (
-        lambda: root(GROWN.read, -1),
-        lambda: root(GROWN.read, 2**63),
-        lambda: inclusion(GROWN.read, 5, 5),
-        lambda: inclusion(GROWN.read, -1, 5),
-        lambda: consistency(GROWN.read, 6, 5),
-        lambda: consistency(GROWN.read, -1, 5),
-        lambda: extend(GROWN.read, 5, [b"short"]),
-        lambda: verify_inclusion(LEAVES[0], 0, 2**63, [], LEAVES[0]),
-        lambda: verify_inclusion(LEAVES[0][:31], 0, 1, [], LEAVES[0][:31]),
-        lambda: verify_consistency(0, 5, LEAVES[0], LEAVES[0], []),
-        lambda: verify_consistency(0, 0, LEAVES[0], LEAVES[0], []),
-    ):
-        with pytest.raises(ValueError):  # noqa: PT011 - whichever kind of it
-            ask()
+@pytest.mark.parametrize(
+    ("ask", "why"),
+    [
+        (lambda: root(GROWN.read, -1), "0 to 2"),
+        (lambda: root(GROWN.read, 2**63), "0 to 2"),
+        (lambda: extend(GROWN.read, 2**63 - 1, LEAVES[:1]), "0 to 2"),
+        (lambda: extend(GROWN.read, 5, [b"short"]), "32 bytes"),
+        (lambda: inclusion(GROWN.read, 5, 5), "none at index 5"),
+        (lambda: inclusion(GROWN.read, -1, 5), "none at index -1"),
+        (lambda: consistency(GROWN.read, 6, 5), "never one of 6"),
+        (lambda: consistency(GROWN.read, -1, 5), "never one of -1"),
+        (lambda: verify_inclusion(LEAVES[0], 0, 2**63, [], LEAVES[0]), "none at index 0"),
+        (lambda: verify_inclusion(LEAVES[0], 1, 1, [], LEAVES[0]), "none at index 1"),
+        (lambda: verify_inclusion(LEAVES[0][:31], 0, 1, [], LEAVES[0][:31]), "32 bytes"),
+        (lambda: verify_consistency(6, 5, LEAVES[0], LEAVES[0], []), "never one of 6"),
+        (lambda: verify_consistency(1, 2**63, LEAVES[0], LEAVES[0], []), "never one of 1"),
+        (lambda: verify_consistency(1, 1, LEAVES[0][:31], LEAVES[0][:31], []), "32 bytes"),
+        (lambda: verify_consistency(0, 5, LEAVES[0], LEAVES[0], []), "empty tree"),
+        (lambda: verify_consistency(0, 0, LEAVES[0], LEAVES[0], []), "empty tree"),
+        (lambda: verify_consistency(0, 5, EMPTY_ROOT, LEAVES[0], [LEAVES[0]]), "need no proof"),
+    ],
+)
+def test_what_no_tree_has_is_refused(ask, why):
+    with pytest.raises(ValueError, match=why):
+        ask()
+
+
+def test_a_tree_may_have_2_to_the_63_leaves_less_one():
+    proof = LEAVES[:63]
+    top = LEAVES[100]
+    for sibling in proof:
+        top = node_hash(top, sibling)
+    verify_inclusion(LEAVES[100], 0, 2**63 - 1, proof, top)
+    verify_consistency(1, 2**63 - 1, LEAVES[100], top, proof)
+    with pytest.raises(ProofRefused):
+        verify_inclusion(LEAVES[100], 0, 2**62, proof, top)
 
 
 def spoilt(hashes: list[bytes]) -> list[list[bytes]]:
