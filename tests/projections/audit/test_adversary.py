@@ -5,19 +5,17 @@
 """
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from projections.transparency import tiles
-from tests.projections.audit.conftest import Desk
-from tests.support.bundles import BundleWriter, Log, Signer, changed, entry, files_of
+from tests.support.auditor import Desk, names
+from tests.support.bundles import BundleWriter, Log, Signer, changed, entry, files_of, write_account_bundle
 from tests.support.given import added
 from tests.support.traffic import whole
 
 Logs = dict[str, list[bytes]]
-Names = Callable[..., list[str]]
 
 
 def renumbered(entries: list[bytes]) -> list[bytes]:
@@ -61,7 +59,7 @@ def reorder(logs: Logs) -> Logs:
 
 
 def restore_old(logs: Logs) -> Logs:
-    return {log: entries[: len(entries) // 2] for log, entries in logs.items()}
+    return {log: list(whole(log, events=len(entries) // 2)) for log, entries in logs.items()}
 
 
 ATTACKS = (edit, delete_middle, delete_tail, delete_account, insert_back_dated, reorder, restore_old)
@@ -89,14 +87,14 @@ def rebuild(before: BundleWriter, after: BundleWriter) -> Path:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("hand", [leave, rebuild])
-def test_who_cannot_sign_is_noticed_by_anybody(desk: Desk, names: Names, attack, hand):
+def test_who_cannot_sign_is_noticed_by_anybody(desk: Desk, attack, hand):
     before, after = desk.bundle(), desk.bundle(attack(desk.logs))
     assert names(before.directory) == []
     assert names(hand(before, after)) != []
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_who_has_the_key_is_noticed_by_whoever_kept_a_checkpoint(desk: Desk, names: Names, attack):
+def test_who_has_the_key_is_noticed_by_whoever_kept_a_checkpoint(desk: Desk, attack):
     before, after = desk.bundle(), desk.bundle(attack(desk.logs))
     found = names(after.directory, older=before.checkpoint())
     # Some of them break the ledger's own rules too; that is told beside it.
@@ -106,7 +104,7 @@ def test_who_has_the_key_is_noticed_by_whoever_kept_a_checkpoint(desk: Desk, nam
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_who_signs_with_another_key_is_noticed_with_a_kept_key_or_checkpoint(desk: Desk, names: Names, attack):
+def test_who_signs_with_another_key_is_noticed_with_a_kept_key_or_checkpoint(desk: Desk, attack):
     before, after = desk.bundle(), desk.bundle(attack(desk.logs), signer=Signer(seed=2))
     assert "older-checkpoint-refused" in names(after.directory, older=before.checkpoint())
     known = names(after.directory, vkeys=Signer().vkey)
@@ -114,19 +112,21 @@ def test_who_signs_with_another_key_is_noticed_with_a_kept_key_or_checkpoint(des
     assert {"vkey-differs", "checkpoint-refused acct_first"} <= {*known}
 
 
-def test_what_grew_since_is_no_attack(desk: Desk, names: Names):
+def test_what_grew_since_is_no_attack(desk: Desk):
     """The negative control: an older checkpoint of the same history is content."""
-    writer = desk.bundle(restore_old(desk.logs))
+    old = restore_old(desk.logs)
+    writer = desk.bundle(old)
     kept, seen = writer.checkpoint(), desk.room / "grown"
     grown = BundleWriter(seen)
     for step in range(4):
-        for log, entries in restore_old(desk.logs).items():
+        for log, entries in old.items():
             grown.append(log, entries[len(entries) * step // 4 : len(entries) * (step + 1) // 4])
         grown.seal()
     for log, entries in desk.logs.items():
-        grown.append(log, entries[len(entries) // 2 :])
+        grown.append(log, entries[len(old[log]) :])
     grown.close()
     assert names(seen, older=kept) == []
+    assert names(writer.directory, older=grown.checkpoint()) == ["log-shorter-than-checkpoint"]
     assert names(seen, older=writer.signer.sign("", 1, b"\0" * 32)) == ["older-checkpoint-disagrees"]
     account = writer.trees["acct_first"]
     assert names(seen, older=writer.signer.sign("acct_first", account.size, account.root)) == []
@@ -136,12 +136,12 @@ def test_what_grew_since_is_no_attack(desk: Desk, names: Names):
     assert names(seen, older=longer) == ["log-shorter-than-checkpoint acct_first"]
 
 
-def test_the_first_changed_entry_is_named(desk: Desk, names: Names):
+def test_the_first_changed_entry_is_named(desk: Desk):
     before, after = desk.bundle(), desk.bundle(edit(desk.logs))
     assert names(leave(before, after)) == ["entry-changed acct_first 2"]
 
 
-def test_with_tiles_rebuilt_the_first_sealed_range_is_named(desk: Desk, names: Names):
+def test_with_tiles_rebuilt_the_first_sealed_range_is_named(desk: Desk):
     """Heads are sealed at a quarter, a half, three quarters and the whole of 700."""
     logs = {**desk.logs, "acct_first": changed(desk.logs["acct_first"], 400, b'"at":"2026', b'"at":"2025')}
     before, after = desk.bundle(), desk.bundle(logs)
@@ -151,29 +151,31 @@ def test_with_tiles_rebuilt_the_first_sealed_range_is_named(desk: Desk, names: N
     assert names(directory) == ["head-disagrees acct_first 351"]
 
 
-def test_a_cut_tail_is_named_with_the_positions_that_are_gone(desk: Desk, names: Names):
+def test_a_cut_tail_is_named_with_the_positions_that_are_gone(desk: Desk):
     directory = desk.bundle().directory
     last = directory / "accounts/acct_first" / tiles.entries_path(2, 700 - 512)
     last.unlink()
     assert names(directory) == ["missing-file acct_first 513"]
 
 
-def test_a_missing_account_is_named(desk: Desk, names: Names):
+def test_a_missing_account_is_named(desk: Desk):
     directory = desk.bundle().directory
     shutil.rmtree(directory / "accounts/acct_second")
     assert names(directory) == ["log-missing acct_second"]
 
 
-def test_an_account_that_was_never_sealed_is_named(desk: Desk, names: Names):
+def test_an_account_that_was_never_sealed_is_named(desk: Desk):
     writer = desk.bundle()
     other = desk.bundle({"acct_third": list(whole("acct_third", events=20))})
     shutil.copytree(other.directory / "accounts/acct_third", writer.directory / "accounts/acct_third")
     assert names(writer.directory) == ["log-not-sealed acct_third"]
 
 
-def test_every_flipped_bit_is_noticed(desk: Desk, names: Names):
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_every_flipped_bit_is_noticed(desk: Desk, is_whole):
     """One bit of one byte of every file, at a place that is another one in each."""
-    directory = desk.bundle().directory
+    writer = desk.bundle()
+    directory = writer.directory if is_whole else write_account_bundle(desk.room / "one", writer, "acct_second")
     unnoticed = []
     for number, file in enumerate(files_of(directory)):
         content = file.read_bytes()
