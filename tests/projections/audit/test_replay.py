@@ -1,11 +1,14 @@
 """Balances and usage come out of the entries alone, by days and countries, however late a report comes."""
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
+from domain import codec
 from domain.events import CreditRefunded
+from projections import usage
 from projections.audit.bundle import Bundle
 from projections.audit.findings import Finding
-from projections.audit.replay import Books, replay
+from projections.audit.replay import COUNTS, Books, replay
+from projections.facts import Fact
 from projections.transparency.entry import decode
 from tests.support.auditor import Desk
 from tests.support.bundles import Log
@@ -22,6 +25,7 @@ from tests.support.given import (
     sent,
     verified,
 )
+from tests.support.traffic import whole
 
 DAY = 86_400
 LIVE = Log("acct_a").add(
@@ -48,24 +52,41 @@ TEST = Log("acct_a-test").add(("", opened(mode="test")), ("s", requested(price=0
 
 
 def row(day: str, country: str, **counts: int) -> dict[str, object]:
-    nothing = dict.fromkeys(
-        ("requested", "sent", "failed", "delivered", "verified", "failed_attempts", "debited", "refunded"), 0
-    )
-    return {"day": day, "country": country, **nothing, **counts}
+    return {"day": day, "country": country, **dict.fromkeys(COUNTS, 0), **counts}
 
 
+TEN_SECONDS = 10_000_000
 USAGE = [
-    row("2026-11-01", "TR", requested=1, sent=1, debited=3),
-    row("2026-11-01", "US", requested=1, sent=1, verified=1, failed_attempts=2, debited=1),
-    row("2026-11-02", "TR", refunded=3),
-    row("2026-11-02", "US", requested=1, failed=1, delivered=1, debited=1, refunded=1),
+    row("2026-11-01", "TR", begun=1, requested=1, sent=1, credits_debited=3),
+    row(
+        "2026-11-01",
+        "US",
+        begun=1,
+        requested=1,
+        sent=1,
+        verified=1,
+        attempts_failed=2,
+        credits_debited=1,
+        to_verify_microseconds=TEN_SECONDS,
+    ),
+    row("2026-11-02", "TR", undelivered=1, credits_refunded=3),
+    row(
+        "2026-11-02",
+        "US",
+        begun=1,
+        requested=1,
+        failed=1,
+        delivered=1,
+        credits_debited=1,
+        credits_refunded=1,
+    ),
 ]
 
 
 def test_balances_and_usage_are_recomputed(desk: Desk):
     directory = desk.bundle({"acct_a": LIVE.entries, "acct_a-test": TEST.entries}).directory
     live = {"available": 9, "debited": 5, "refunded": 4, "added": 10, "usage": USAGE}
-    test_usage = [row("2026-11-01", "US", requested=1, sent=1)]
+    test_usage = [row("2026-11-01", "US", begun=1, requested=1, sent=1)]
     assert replay(Bundle(directory)).document() == {
         "accounts": {"acct_a": live},
         "test_logs": {"acct_a": {"available": 0, "debited": 0, "refunded": 0, "added": 0, "usage": test_usage}},
@@ -81,6 +102,22 @@ def test_what_comes_late_is_counted_where_its_verification_was_asked_for():
         books.see(entry)
     books.finish(iter(entries))
     assert books.document()["usage"] == USAGE
+
+
+def test_usage_is_the_servers_own_by_another_path():
+    """The view of the server counts events; this counts entries. Neither knows the other."""
+    assert usage.Counts.__struct_fields__ == COUNTS
+    entries = [decode(entry) for entry in whole("acct_first", events=5_000)]
+    facts = [Fact(one.position, one.stream, one.version, codec.decode(one.type, one.body)) for one in entries]
+    batch = {"acct_first": facts}
+    counted = usage.counted(batch, usage.begun_in(batch))
+    books = Books(kept_max=100)
+    for entry in entries:
+        books.see(entry)
+    books.finish(iter(entries))
+    assert books.usage == {
+        (day.isoformat(), country): [*astuple(counts)] for (_, day, country), counts in counted.items()
+    }
 
 
 def test_whoever_compares_statements_gets_the_entries_of_each_log(desk: Desk):
