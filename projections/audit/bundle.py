@@ -74,8 +74,6 @@ class Bundle:
         except OSError:
             yield Finding("unreadable-file", f"{printable(path)} cannot be read.", file=printable(path))
             return
-        if not inside and path:
-            yield unexpected(path)
         for one in inside:
             name = f"{path}/{one.name}" if path else one.name
             if one.is_dir(follow_symlinks=False):

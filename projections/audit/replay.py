@@ -1,12 +1,13 @@
 """`replay`: balances and usage of every log, recomputed from the entries alone. What `verify` checks is taken for granted here.
 
-Usage is by the day (UTC) of each event and the country that its verification was requested for. Memory is that of the
+Usage is by the day (UTC) of each event and the country of the number that it is about. Memory is that of the
 verifications begun last and of the rows: what comes late is looked up in the log once more, at its end.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
 
 from projections.audit import known
 from projections.audit.bundle import Bundle, TreeFiles
@@ -17,20 +18,52 @@ from projections.audit.seals import read_checkpoint
 from projections.transparency.entry import Entry, MalformedEntry, decode
 from projections.transparency.tiles import TILE_WIDTH, width_at
 
-COUNTS: Final = ("requested", "sent", "failed", "delivered", "verified", "failed_attempts", "debited", "refunded")
-"""Of one row of usage; the last two are credits."""
+COUNTS: Final = (
+    "begun",
+    "requested",
+    "sent",
+    "failed",
+    "delivered",
+    "undelivered",
+    "verified",
+    "cancelled",
+    "attempts_failed",
+    "credits_debited",
+    "credits_refunded",
+    "to_verify_microseconds",
+)
+"""Of one row of usage: the columns of the server's own view of it, which a test compares."""
 
 _COUNTED: Final = {
     "CodeRequested.v1": COUNTS.index("requested"),
     "CodeSent.v1": COUNTS.index("sent"),
     "SendFailed.v1": COUNTS.index("failed"),
-    "DeliveryReported.v1": COUNTS.index("delivered"),
     "Verified.v1": COUNTS.index("verified"),
-    "AttemptFailed.v1": COUNTS.index("failed_attempts"),
-    "CreditDebited.v1": COUNTS.index("debited"),
-    "CreditRefunded.v1": COUNTS.index("refunded"),
+    "VerificationCancelled.v1": COUNTS.index("cancelled"),
+    "AttemptFailed.v1": COUNTS.index("attempts_failed"),
+    "CreditDebited.v1": COUNTS.index("credits_debited"),
+    "CreditRefunded.v1": COUNTS.index("credits_refunded"),
 }
+_DELIVERIES: Final = {"delivered": COUNTS.index("delivered"), "undelivered": COUNTS.index("undelivered")}
+_BEGUN: Final = COUNTS.index("begun")
+_VERIFIED: Final = COUNTS.index("verified")
+_TO_VERIFY: Final = COUNTS.index("to_verify_microseconds")
+_MICROSECOND: Final = timedelta(microseconds=1)
 UNKNOWN_COUNTRY: Final = ""
+"""Of what happened to a verification that never began: `verify` names it."""
+
+
+class _Beginning(NamedTuple):
+    at: str
+    country: str
+
+
+class _Count(NamedTuple):
+    """What one event adds to a row."""
+
+    at: str
+    column: int
+    amount: int
 
 
 class Books:
@@ -43,8 +76,8 @@ class Books:
         self.refunded = 0
         self.usage: dict[tuple[str, str], list[int]] = {}
         """By day and country."""
-        self._countries: Recent[str] = Recent(kept_max=kept_max)
-        self._late: dict[str, list[tuple[str, int, int]]] = {}
+        self._beginnings: Recent[_Beginning] = Recent(kept_max=kept_max)
+        self._late: dict[str, list[_Count]] = {}
 
     @property
     def available(self) -> int:
@@ -55,41 +88,41 @@ class Books:
         """Take one event into account."""
         self.size += 1
         type_, data = entry.type, entry.data
-        amount = 1
+        amount = data.get("credits", 1)
         match type_:
             case "CreditAdded.v1":
-                self.added += data["credits"]
+                self.added += amount
             case "CreditDebited.v1":
-                amount = data["credits"]
                 self.debited += amount
             case "CreditRefunded.v1":
-                amount = data["credits"]
                 self.refunded += amount
-            case "CodeRequested.v1":
-                self._countries.put(data["verification_id"], data["country"])
-            case "DeliveryReported.v1" if data["outcome"] != "delivered":
-                return
+            case "CodeRequested.v1" if data["send"] == 1:
+                self._beginnings.put(data["verification_id"], _Beginning(data["at"], data["country"]))
             case _:
                 pass
-        column = _COUNTED.get(type_)
+        column = _DELIVERIES[data["outcome"]] if type_ == "DeliveryReported.v1" else _COUNTED.get(type_)
         if column is None:
             return
-        day, country = data["at"][:10], self._countries.get(data["verification_id"])
-        if country is None:
-            self._late.setdefault(data["verification_id"], []).append((day, column, amount))
+        verification_id, count = data["verification_id"], _Count(data["at"], column, amount)
+        beginning = self._beginnings.get(verification_id)
+        if beginning is None:
+            self._late.setdefault(verification_id, []).append(count)
         else:
-            self._count(day, country, column, amount)
+            self._count(count, beginning)
+            if type_ == "CodeRequested.v1" and data["send"] == 1:
+                self._count(_Count(data["at"], _BEGUN, 1), beginning)
 
     def finish(self, again: Iterator[Entry]) -> None:
-        """The end of the log. `again` gives it once more, and is asked only when a country has to be looked up."""
+        """The end of the log. `again` gives it once more, and is asked only when a beginning has to be looked up."""
         if self._late:
             for entry in again:
-                if entry.type == "CodeRequested.v1" and entry.data["verification_id"] in self._late:
-                    for day, column, amount in self._late.pop(entry.data["verification_id"]):
-                        self._count(day, entry.data["country"], column, amount)
-        for rows in self._late.values():
-            for day, column, amount in rows:
-                self._count(day, UNKNOWN_COUNTRY, column, amount)
+                data = entry.data
+                if entry.type == "CodeRequested.v1" and data["send"] == 1 and data["verification_id"] in self._late:
+                    for count in self._late.pop(data["verification_id"]):
+                        self._count(count, _Beginning(data["at"], data["country"]))
+        for counts in self._late.values():
+            for count in counts:
+                self._count(count, _Beginning(count.at, UNKNOWN_COUNTRY))
         self._late.clear()
 
     def document(self) -> dict[str, Any]:
@@ -105,11 +138,14 @@ class Books:
             ],
         }
 
-    def _count(self, day: str, country: str, column: int, amount: int) -> None:
-        counts = self.usage.get((day, country))
+    def _count(self, count: _Count, beginning: _Beginning) -> None:
+        key = (count.at[:10], beginning.country)
+        counts = self.usage.get(key)
         if counts is None:
-            counts = self.usage[day, country] = [0] * len(COUNTS)
-        counts[column] += amount
+            counts = self.usage[key] = [0] * len(COUNTS)
+        counts[count.column] += count.amount
+        if count.column == _VERIFIED:
+            counts[_TO_VERIFY] += max(0, (known.moment(count.at) - known.moment(beginning.at)) // _MICROSECOND)
 
 
 @dataclass(slots=True)
