@@ -31,6 +31,12 @@ _LAG: Final = b"""
 SELECT coalesce(sum(t.position), 0)::bigint, coalesce(sum(h.position - coalesce(t.position, 0)), 0)::bigint
 FROM doneotp.heads AS h LEFT JOIN doneotp_views.tracking AS t USING (log)"""
 
+# For readers: the head of a log, and up to where views may be asked for it: nowhere before they are of this version.
+REACH: Final = b"""
+SELECT h.position, CASE WHEN (SELECT count(*) FROM doneotp_views.revisions WHERE view || ' ' || revision = ANY (%b)) = %b
+    THEN coalesce(t.position, 0) ELSE 0 END
+FROM doneotp.heads AS h LEFT JOIN doneotp_views.tracking AS t USING (log) WHERE h.log = %b"""
+
 AnyProjection = Projection[Any]
 
 
@@ -62,6 +68,7 @@ def prepare(connection: psycopg.Connection[Any], views: Sequence[AnyProjection])
             if is_there(connection, view) and revisions.get(view.name) == view.revision:
                 continue
             connection.execute(f"DROP TABLE IF EXISTS {LIVE}.{view.name}".encode())
+            connection.execute("DELETE FROM doneotp_views.revisions WHERE view = %s", (view.name,))
             if is_new:
                 view.create(connection, schema=LIVE)
                 connection.execute(_REVISED, (view.name, view.revision))
