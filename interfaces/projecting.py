@@ -23,16 +23,16 @@ TURN_SECONDS: Final = 10.0
 """Between two tries to become the one that runs, and two looks for what a killed rebuild left."""
 AGAIN_SECONDS: Final = 1.0
 STATEMENT_SECONDS_MAX: Final = 120
-_OPTIONS: Final = f"-c statement_timeout={STATEMENT_SECONDS_MAX}s -c idle_in_transaction_session_timeout=60s -c jit=off"
+_OPTIONS: Final = "-c idle_in_transaction_session_timeout=60s -c jit=off -c statement_timeout="
 
 
-def connect(conninfo: str) -> psycopg.Connection[Any]:
-    """A connection of a runner or a rebuild."""
+def connect(conninfo: str, *, statement_seconds_max: int = STATEMENT_SECONDS_MAX) -> psycopg.Connection[Any]:
+    """A connection of a runner or a rebuild; 0 is no limit."""
     return psycopg.connect(
         conninfo,
         autocommit=True,
         connect_timeout=5,
-        options=_OPTIONS,
+        options=f"{_OPTIONS}{statement_seconds_max}s",
         tcp_user_timeout=10_000,
         application_name="doneotp-projections",
     )
