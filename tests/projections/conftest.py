@@ -8,6 +8,7 @@ import pytest
 
 from interfaces import projecting
 from tests.support.business import Business
+from tests.support.postgres import Cluster
 
 
 @pytest.fixture
@@ -23,3 +24,15 @@ def business(conninfo: str) -> Iterator[Business]:
 def connection(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
     with projecting.connect(conninfo) as open_one:
         yield open_one
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """How often to kill."""
+    return int(request.config.getoption("--kills"))
+
+
+@pytest.fixture
+def url(cluster: Cluster, conninfo: str) -> str:
+    """The database as a setting names it."""
+    return cluster.url(str(psycopg.conninfo.conninfo_to_dict(conninfo)["dbname"]))
