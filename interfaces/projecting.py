@@ -13,26 +13,26 @@ import psycopg
 from projections import rebuild as rebuilding
 from projections.rebuild import Rebuild
 from projections.runner import Runner
-from projections.views import RUNNER_LOCK, all_views, drop_leftovers, prepare
+from projections.views import RUNNER_LOCK, all_views, drop_leftovers, is_there, prepare
 
 LOOK_SECONDS: Final = 0.1
 """Between two looks for news."""
 LOOK_SHARE_MAX: Final = 0.2
 """Where a look takes long because there are many logs, looking takes at most this share of the time."""
 TURN_SECONDS: Final = 10.0
-"""Between two tries to become the one that runs, and two looks for what a killed rebuild left."""
+"""Between two tries to become the one that runs, and two looks whether all views are there and no killed rebuild's are."""
 AGAIN_SECONDS: Final = 1.0
 STATEMENT_SECONDS_MAX: Final = 120
-_OPTIONS: Final = f"-c statement_timeout={STATEMENT_SECONDS_MAX}s -c idle_in_transaction_session_timeout=60s -c jit=off"
+_OPTIONS: Final = "-c idle_in_transaction_session_timeout=60s -c jit=off -c statement_timeout="
 
 
-def connect(conninfo: str) -> psycopg.Connection[Any]:
-    """A connection of a runner or a rebuild."""
+def connect(conninfo: str, *, statement_seconds_max: int = STATEMENT_SECONDS_MAX) -> psycopg.Connection[Any]:
+    """A connection of a runner or a rebuild; 0 is no limit."""
     return psycopg.connect(
         conninfo,
         autocommit=True,
         connect_timeout=5,
-        options=_OPTIONS,
+        options=f"{_OPTIONS}{statement_seconds_max}s",
         tcp_user_timeout=10_000,
         application_name="doneotp-projections",
     )
@@ -85,6 +85,8 @@ def _keep_up(
             continue
         if begun - tidied > TURN_SECONDS:
             drop_leftovers(connection)
+            if not all(is_there(connection, view) for view in runner.views):
+                return  # somebody dropped one while nothing happened
             tidied = begun
         if not turn.is_full:
             looked = time.monotonic() - begun if not turn.events else 0.0

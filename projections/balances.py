@@ -14,29 +14,24 @@ SELECT w.log, b.added, b.debited, b.refunded FROM unnest(%s::text[]) AS w (log)
 CROSS JOIN LATERAL (
     SELECT added, debited, refunded FROM {schema}.balances AS b WHERE b.log = w.log ORDER BY position DESC LIMIT 1) AS b"""
 
-# For readers. Both give: position that all views have reached, position asked for, added, debited, refunded.
+# For readers. Both give: position, added, debited, refunded; no row where nothing had moved yet.
 AT_POSITION: Final = b"""
-WITH tracked AS (SELECT coalesce(max(position), 0) AS position FROM doneotp_views.tracking WHERE log = %b),
-wanted AS (SELECT position AS tracked, least(position, %b) AS position FROM tracked)
-SELECT w.tracked, w.position, coalesce(b.added, 0), coalesce(b.debited, 0), coalesce(b.refunded, 0)
-FROM wanted AS w LEFT JOIN LATERAL (
-    SELECT added, debited, refunded FROM doneotp_views.balances
-    WHERE log = %b AND position <= w.position ORDER BY position DESC LIMIT 1) AS b ON true"""
-# `at_max` never falls along a log, so the last position whose `at_max` is not later is found by halving.
+SELECT %b::bigint, added, debited, refunded FROM doneotp_views.balances
+WHERE log = %b AND position <= %b ORDER BY position DESC LIMIT 1"""
+# `at_max` never falls along a log: the last position whose `at_max` is not later than a moment is found by halving.
 AT_MOMENT: Final = b"""
-WITH RECURSIVE tracked AS (SELECT coalesce(max(position), 0) AS position FROM doneotp_views.tracking WHERE log = %b),
-search (low, high) AS (
-    SELECT 0::bigint, position FROM tracked
+WITH RECURSIVE search (low, high) AS (
+    SELECT 0::bigint, %b::bigint
     UNION ALL
     SELECT CASE WHEN a.at_max <= %b THEN m.middle ELSE s.low END, CASE WHEN a.at_max <= %b THEN s.high ELSE m.middle - 1 END
     FROM search AS s CROSS JOIN LATERAL (SELECT (s.low + s.high + 1) / 2 AS middle) AS m
-    CROSS JOIN LATERAL (SELECT at_max FROM doneotp_views.activity WHERE log = %b AND position = m.middle) AS a
-    WHERE s.low < s.high),
-wanted AS (SELECT t.position AS tracked, s.low AS position FROM search AS s, tracked AS t WHERE s.low = s.high)
-SELECT w.tracked, w.position, coalesce(b.added, 0), coalesce(b.debited, 0), coalesce(b.refunded, 0)
-FROM wanted AS w LEFT JOIN LATERAL (
+    JOIN doneotp_views.activity AS a ON a.log = %b AND a.position = m.middle
+    WHERE s.low < s.high)
+SELECT s.low, coalesce(b.added, 0), coalesce(b.debited, 0), coalesce(b.refunded, 0)
+FROM search AS s LEFT JOIN LATERAL (
     SELECT added, debited, refunded FROM doneotp_views.balances
-    WHERE log = %b AND position <= w.position ORDER BY position DESC LIMIT 1) AS b ON true"""
+    WHERE log = %b AND position <= s.low ORDER BY position DESC LIMIT 1) AS b ON true
+WHERE s.low = s.high"""
 
 
 class Totals(NamedTuple):

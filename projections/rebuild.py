@@ -15,6 +15,9 @@ EVENTS_MAX: Final = 20_000
 LAST_EVENTS_MAX: Final = 2_000
 """How few events may be left for the transaction that swaps: the live runner waits for it."""
 
+SWAP_SECONDS_MAX: Final = 1
+"""How long the swap waits for readers, and they for it, before it is tried again."""
+
 
 class RebuildRefused(Exception):
     """It cannot begin, or not come to an end; the message says why."""
@@ -50,13 +53,19 @@ class Rebuild:
         self.done += turn.events
         if turn.is_full or turn.events > LAST_EVENTS_MAX:
             return False
-        with self._connection.transaction():
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (BATCH_LOCK,))
-            while turn.events:
-                turn = self._runner.work()
-                self.done += turn.events
-            swap(self._connection, self._views)
+        try:
+            self._finish()
+        except psycopg.errors.LockNotAvailable:
+            return False  # somebody reads the whole of a view: those who come after them must not have to wait
         return True
+
+    def _finish(self) -> None:
+        with self._connection.transaction():
+            self._connection.execute(f"SET LOCAL lock_timeout = '{SWAP_SECONDS_MAX}s'".encode())
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (BATCH_LOCK,))
+            while events := self._runner.work().events:
+                self.done += events
+            swap(self._connection, self._views)
 
     def end(self) -> None:
         """Let go of the lock; what is unfinished goes too."""

@@ -3,7 +3,8 @@
 An event counts for the day on which it happened, and for the country of the number that it is about.
 """
 
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -28,7 +29,7 @@ from projections.facts import Batch, Poisoned, stream_of
 from projections.projection import Projection, Rows
 
 # How verifications began, from the ledger: a verification's stream is in its id, and its beginning not far from its end.
-BEGUN: Final = b"""
+_BEGUN: Final = b"""
 SELECT w.log, w.verification_id, r.body
 FROM unnest(%s::text[], %s::text[], %s::text[]) AS w (log, stream, verification_id)
 CROSS JOIN LATERAL (
@@ -40,6 +41,17 @@ CROSS JOIN LATERAL (
 _ADD: Final = """
 INSERT INTO {schema}.usage AS u ({columns}) SELECT * FROM unnest({arrays})
 ON CONFLICT (log, day, country) DO UPDATE SET {sums}"""
+# For readers: the position that the rows are true for, day and country (* where they are not grouped by), the sums.
+# There is one row without sums where nothing is found.
+_GROUPED: Final = """
+SELECT t.position, u.* FROM (
+    SELECT coalesce(max(position), 0) AS position FROM doneotp_views.tracking WHERE log = %b) AS t
+LEFT JOIN (
+    SELECT g.day, g.country, {sums} FROM doneotp_views.usage AS u CROSS JOIN LATERAL (
+        SELECT CASE WHEN %b THEN u.day::text ELSE '*' END AS day, CASE WHEN %b THEN u.country ELSE '*' END AS country) AS g
+    WHERE u.log = %b AND u.day BETWEEN %b AND %b GROUP BY g.day, g.country
+    HAVING (g.day, g.country) > (%b::text, %b::text) ORDER BY g.day, g.country LIMIT %b) AS u ON true
+ORDER BY u.day, u.country"""
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 Key = tuple[str, date, str]
@@ -60,6 +72,17 @@ class Counts(msgspec.Struct):
     credits_debited: int = 0
     credits_refunded: int = 0
     to_verify_microseconds: int = 0
+
+
+def plus(counts: Counts, more: Counts) -> Counts:
+    """Their sum."""
+    return Counts(*map(operator.add, msgspec.structs.astuple(counts), msgspec.structs.astuple(more)))
+
+
+def grouped() -> bytes:
+    """The statement for readers above."""
+    sums = ", ".join(f"sum(u.{name})::bigint" for name in Counts.__struct_fields__)
+    return _GROUPED.format(sums=sums).encode()
 
 
 class Beginning(NamedTuple):
@@ -87,12 +110,7 @@ class Usage(Projection[Beginnings]):
 
     def load(self, connection: psycopg.Connection[Any], batch: Batch, *, schema: str) -> Beginnings:
         """How the verifications of the batch began."""
-        beginnings = begun_in(batch)
-        missing = [(log, name) for log, name in _named_in(batch) if (log, name) not in beginnings]
-        if missing:
-            rows = connection.execute(BEGUN, begun_parameters(missing), binary=True)
-            beginnings.update(beginnings_of(rows))
-        return beginnings
+        return beginnings(batch, lambda statement, parameters: connection.execute(statement, parameters, binary=True))
 
     def fold(self, before: Beginnings, batch: Batch) -> Rows:
         """What the batch adds to the rows."""
@@ -157,36 +175,26 @@ def _count(counts: Counts, event: Event, beginning: Beginning) -> None:
             pass
 
 
-def begun_in(batch: Batch) -> Beginnings:
-    """The beginnings that are in the batch itself."""
-    return {
+def beginnings(batch: Batch, execute: Callable[[bytes, tuple[str, ...]], Iterable[tuple[Any, ...]]]) -> Beginnings:
+    """How the verifications of a batch began: in it, or before it in the ledger, which is asked with `execute`."""
+    found = {
         (log, event.verification_id): Beginning(event.at, event.country)
         for log, facts in batch.items()
         for _, _, _, event in facts
         if type(event) is CodeRequested and event.send == 1
     }
-
-
-def begun_parameters(missing: Sequence[tuple[str, str]]) -> tuple[str, str, str]:
-    """Of BEGUN, for verifications by log and id."""
-    names = [name for _, name in missing]
-    return array([log for log, _ in missing]), array([stream_of(name) for name in names]), array(names)
-
-
-def beginnings_of(rows: Iterable[tuple[Any, ...]]) -> Beginnings:
-    """What BEGUN gave."""
-    found: Beginnings = {}
-    for log, name, body in rows:
-        event = decode("CodeRequested.v1", body)
-        assert isinstance(event, CodeRequested), "the topic says so"
-        found[(log, name)] = Beginning(event.at, event.country)
-    return found
-
-
-def _named_in(batch: Batch) -> dict[tuple[str, str], None]:
-    return dict.fromkeys(
+    named = dict.fromkeys(
         (log, fact.event.verification_id)
         for log, facts in batch.items()
         for fact in facts
         if hasattr(fact.event, "verification_id")
     )
+    missing = [key for key in named if key not in found]
+    if missing:
+        names = [name for _, name in missing]
+        parameters = (array([log for log, _ in missing]), array([stream_of(name) for name in names]), array(names))
+        for log, name, body in execute(_BEGUN, parameters):
+            event = decode("CodeRequested.v1", body)
+            assert isinstance(event, CodeRequested), "the topic says so"
+            found[(log, name)] = Beginning(event.at, event.country)
+    return found

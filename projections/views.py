@@ -31,6 +31,13 @@ _LAG: Final = b"""
 SELECT coalesce(sum(t.position), 0)::bigint, coalesce(sum(h.position - coalesce(t.position, 0)), 0)::bigint
 FROM doneotp.heads AS h LEFT JOIN doneotp_views.tracking AS t USING (log)"""
 
+_LAG_OF_NONE: Final = b"SELECT 0::bigint, coalesce(sum(position), 0)::bigint FROM doneotp.heads"
+# For readers: the head of a log, and up to where views may be asked for it: nowhere before they are of this version.
+REACH: Final = b"""
+SELECT h.position, CASE WHEN (SELECT count(*) FROM doneotp_views.revisions WHERE view || ' ' || revision = ANY (%b)) = %b
+    THEN coalesce(t.position, 0) ELSE 0 END
+FROM doneotp.heads AS h LEFT JOIN doneotp_views.tracking AS t USING (log) WHERE h.log = %b"""
+
 AnyProjection = Projection[Any]
 
 
@@ -49,8 +56,9 @@ class Status(NamedTuple):
 
 
 def prepare(connection: psycopg.Connection[Any], views: Sequence[AnyProjection]) -> list[AnyProjection]:
-    """Make what is missing and drop what another revision made; returns the views that have to be rebuilt."""
+    """Make what is missing, drop what another revision or a killed rebuild left; returns the views that have to be rebuilt."""
     missing: list[AnyProjection] = []
+    drop_leftovers(connection)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (BATCH_LOCK,))
         connection.execute("CREATE SCHEMA IF NOT EXISTS doneotp_views")
@@ -62,6 +70,7 @@ def prepare(connection: psycopg.Connection[Any], views: Sequence[AnyProjection])
             if is_there(connection, view) and revisions.get(view.name) == view.revision:
                 continue
             connection.execute(f"DROP TABLE IF EXISTS {LIVE}.{view.name}".encode())
+            connection.execute("DELETE FROM doneotp_views.revisions WHERE view = %s", (view.name,))
             if is_new:
                 view.create(connection, schema=LIVE)
                 connection.execute(_REVISED, (view.name, view.revision))
@@ -88,7 +97,12 @@ def begin_rebuild(connection: psycopg.Connection[Any], views: Sequence[AnyProjec
 
 def swap(connection: psycopg.Connection[Any], views: Sequence[AnyProjection]) -> None:
     """Put rebuilt views in the place of the live ones, in the caller's transaction, which holds BATCH_LOCK."""
-    for view in views:
+    # In the order in which readers lock those that they read together.
+    ordered = sorted(views, key=lambda view: view.name)
+    for view in ordered:
+        if is_there(connection, view):
+            connection.execute(f"LOCK TABLE {LIVE}.{view.name} IN ACCESS EXCLUSIVE MODE".encode())
+    for view in ordered:
         connection.execute(f"DROP TABLE IF EXISTS {LIVE}.{view.name}".encode())
         connection.execute(f"ALTER TABLE {REBUILT}.{view.name} SET SCHEMA {LIVE}".encode())
         connection.execute(_REVISED, (view.name, view.revision))
@@ -107,10 +121,13 @@ def drop_leftovers(connection: psycopg.Connection[Any]) -> bool:
 
 
 def statuses(connection: psycopg.Connection[Any], views: Sequence[AnyProjection]) -> list[Status]:
-    """How far each view is and what is in it, all at one moment. `prepare` was called before."""
+    """How far each view is and what is in it, all at one moment."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        ((position, lag),) = connection.execute(_LAG).fetchall()
+        is_tracked = connection.execute("SELECT to_regclass('doneotp_views.tracking') IS NOT NULL").fetchone() == (
+            True,
+        )
+        ((position, lag),) = connection.execute(_LAG if is_tracked else _LAG_OF_NONE).fetchall()
         return [
             Status(view.name, position, lag, digest(connection, view))
             if is_there(connection, view)

@@ -43,6 +43,7 @@ def change(text: str) -> tuple[str, str]:
 CREDITS_MAX = 10**15  # sums of many such still fit Postgres' 64-bit integers
 WORKERS_MAX = 64
 CLIENTS_MAX = 1024
+VIEWS = ("balances", "usage", "activity", "verifications")
 KEY_KINDS = ("sk_live", "pk_live", "sk_test", "pk_test")
 ACCOUNT = Argument("account", metavar="ACCOUNT", help="the account's id, acct_…")
 BUNDLE = Argument("directory", metavar="DIR", help="the bundle, as `audit export` wrote it")
@@ -56,6 +57,7 @@ GROUPS = {
     "keys": "issue and revoke an account's API keys",
     "policy": "read and change the rules an account lives by",
     "audit": "prove the ledger, and check what others prove",
+    "projections": "look at the views and build them again",
 }
 
 COMMANDS = (
@@ -176,6 +178,17 @@ COMMANDS = (
         VKEY,
     ),
     Command("audit tool", "build doneotp-audit.pyz: verify, replay and checkpoint in one file", "audit:tool"),
+    Command(
+        "projections status",
+        "show how far each view is, and the SHA-256 of its rows",
+        "projections:status",
+    ),
+    Command(
+        "projections rebuild",
+        "build a view again from the events, beside the live one, then swap",
+        "projections:rebuild_",
+        Argument("name", metavar="NAME", nargs="?", choices=VIEWS, help=f"one of {', '.join(VIEWS)} (default: all)"),
+    ),
     Command("config", "show the settings in force, secrets left out", "config:run"),
     Command("doctor", "check settings, database, clock, fsync and keys; each problem with its fix", "doctor:run"),
     Command(

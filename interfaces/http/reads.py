@@ -1,9 +1,8 @@
-"""What an account can read of its own: balance, verifications, and its log event by event."""
+"""What an account can read of its own: its balance and its verifications, now and as they were."""
 
-import asyncio
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
-from uuid import UUID
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -14,16 +13,25 @@ from application.ports import Record
 from domain import account as accounts
 from domain.account import Account
 from domain.codec import decode
-from domain.events import CodeRequested
-from domain.refusals import InvalidRequest, Overloaded, VerificationNotFound
+from domain.refusals import InvalidRequest, VerificationNotFound
+from interfaces.http import views
 from interfaces.http.calls import Call, Context, Query
 from interfaces.http.desk import in_thread
+from interfaces.postgres.recorder import PostgresLogRecorder
+from projections.activity import Activity
+from projections.balances import AT_MOMENT, AT_POSITION, Balances
+from projections.facts import stream_of
+from projections.verifications import (
+    BY_ID,
+    PAGE,
+    PAGE_BY_OUTCOME,
+    PAGE_EXPIRED,
+    PAGE_PENDING,
+    Verifications,
+)
 
-_FOLD_ROWS: Final = 5_000
-_WAIT_SECONDS_MAX: Final = 30
-_LOOK_SECONDS: Final = 0.05
-_WAITERS_MAX: Final = 1_000
-_READS: Final = (
+STATUSES: Final = ("pending", "verified", "failed", "expired", "cancelled")
+READS: Final = (
     "invalid_request",
     "missing_api_key",
     "invalid_api_key",
@@ -33,26 +41,6 @@ _READS: Final = (
     "service_unavailable",
     "overloaded",
 )
-
-
-class FeedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One stored event. `position` is dense in this log; `version` is its place in its stream; `data` is what is stored."""
-
-    position: int
-    event_id: str
-    type: str
-    type_version: int
-    stream: str
-    version: int
-    at: datetime
-    data: msgspec.Raw
-
-
-class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """Events after a position. `next` is what to ask after next time."""
-
-    events: list[FeedEvent]
-    next: int
 
 
 async def balance(context: Context) -> Balance:
@@ -68,19 +56,25 @@ async def balance(context: Context) -> Balance:
 
 
 def _balance_as_of(context: Context, until: int, at: datetime | None) -> Balance:
-    account, reached, after = Account(), 0, 0
-    while True:
-        records = context.desk.recorder.select_log(context.identity.log, after=after, limit=_FOLD_ROWS)
-        for record in records:
-            event = decode(record.topic, record.state)
-            if record.id > until or (at is not None and event.at > at):
-                return Balance.of(account, reached)
-            reached = record.id
-            if not record.stream:
-                account = accounts.evolve(account, event)
-        if len(records) < _FOLD_ROWS:
-            return Balance.of(account, reached)
-        after = reached
+    recorder, log = context.desk.recorder, context.identity.log
+    after = views.reach(recorder, log, Balances, Activity)
+    position, account = min(until, after), Account()
+    if after:
+        statement, parameters = (
+            (AT_POSITION, (position, log, position)) if at is None else (AT_MOMENT, (after, at, at, log, log))
+        )
+        for position, added, debited, refunded in views.rows(recorder, statement, parameters):  # noqa: B007 - at most one
+            account = Account(added=added, debited=debited, refunded=refunded)
+    if position < after:
+        return Balance.of(account, position)
+    for record in views.tail(recorder, log, after=after, most=until - after):
+        event = decode(record.topic, record.state)
+        if at is not None and event.at > at:
+            break
+        position = record.id
+        if not record.stream:
+            account = accounts.evolve(account, event)
+    return Balance.of(account, position)
 
 
 async def verification(context: Context) -> Detail:
@@ -89,96 +83,97 @@ async def verification(context: Context) -> Detail:
     stream = stream_in(verification_id)
     if stream is None:
         raise VerificationNotFound
-    log = context.identity.log
-    records = await in_thread(context.desk.recorder.select_histories, [(log, stream)])
-    found = details(records, now=await _now(context)).get(verification_id)
+    now = await log_time(context)
+    found: Detail | None = await in_thread(_verification, context, verification_id, stream, now)
     if found is None:
         raise VerificationNotFound
     return found
 
 
+def _verification(context: Context, verification_id: str, stream: str, now: datetime) -> Detail | None:
+    recorder, log = context.desk.recorder, context.identity.log
+    after = views.reach(recorder, log, Verifications)
+    places = _places(recorder, BY_ID, (log, [verification_id])) if after else []
+    news = recorder.select_tail(log, stream, after=after, limit=views.TAIL_MAX)
+    return _folded(recorder, log, places, news, now=now).get(verification_id)
+
+
 async def verifications(context: Context) -> Page:
-    """Verifications, newest first."""
+    """Verifications, newest first. A page may be shorter than `limit`; the last one has no cursor."""
     limit = context.number("limit", default=50, least=1, most=200)
     before = context.number("cursor", default=2**53, least=1, most=2**53)
-    now = await _now(context)
-    return await in_thread(_page, context, before, limit, now)  # type: ignore[no-any-return]
+    status = context.request.query_params.get("status")
+    if status is not None and status not in STATUSES:
+        raise InvalidRequest(f"status must be one of {', '.join(STATUSES)}.")
+    now = await log_time(context)
+    return await in_thread(_page, context, before, limit, status, now)  # type: ignore[no-any-return]
 
 
-def _page(context: Context, before: int, limit: int, now: datetime) -> Page:
+def _page(context: Context, before: int, limit: int, status: str | None, now: datetime) -> Page:
+    """What the view has, and what the tail has begun or changed: that is judged anew."""
     recorder, log = context.desk.recorder, context.identity.log
-    begun: dict[str, Record] = {}
-    reached = before
-    while len(begun) < limit and reached > 1:
-        requests = recorder.select_requests(log, before=reached, limit=limit)
-        if not requests:
-            break
-        for record in requests:
-            reached = record.id
-            event = decode(record.topic, record.state)
-            if isinstance(event, CodeRequested) and event.send == 1:
-                begun[event.verification_id] = record
-            if len(begun) == limit:
-                break
-    streams = list(dict.fromkeys((log, record.stream) for record in begun.values()))
-    found = details(recorder.select_histories(streams), now=now) if streams else {}
-    head = recorder.heads([log]).get(log, 0)
-    more = len(begun) == limit
+    after = views.reach(recorder, log, Verifications)
+    news = views.tail(recorder, log, after=after)
+    named = {getattr(decode(record.topic, record.state), "verification_id", "") for record in news}
+    places = _places(recorder, *_page_statement(log, before, limit, status=status, now=now)) if after else []
+    more = len(places) == limit
+    last = places[-1].position if more else 0
+    if after and status is not None and named:
+        changed = _places(recorder, BY_ID, (log, sorted(named)))
+        places = list(
+            {place.position: place for place in (*places, *changed) if last <= place.position < before}.values()
+        )
+    found = _folded(recorder, log, places, news, now=now)
+    listed = [
+        (detail.timeline[0].position, detail)
+        for detail in found.values()
+        if last <= detail.timeline[0].position < before and status in (None, detail.status)
+    ]
+    listed.sort(key=lambda one: -one[0])
+    if len(listed) > limit:
+        more, last = True, listed[limit - 1][0]
     return Page(
-        verifications=[found[verification_id] for verification_id in begun],
-        cursor=str(reached) if more else None,
-        position=head,
+        verifications=[detail for _, detail in listed[:limit]],
+        cursor=str(last) if more else None,
+        position=news[-1].id if news else after,
     )
 
 
-_waiters = 0
+class _Place(NamedTuple):
+    position: int
+    verification_id: str
+    first_version: int
+    last_version: int
 
 
-async def events(context: Context) -> Feed:
-    """The account's log, from a position on; `wait` holds the answer back until there is something new."""
-    global _waiters  # noqa: PLW0603 - one count per process
-    after = context.number("after", default=0, least=0, most=2**53)
-    limit = context.number("limit", default=100, least=1, most=1_000)
-    wait = context.number("wait", default=0, least=0, most=_WAIT_SECONDS_MAX)
-    log, desk = context.identity.log, context.desk
-    records = await in_thread(_log_after, desk.recorder, log, after, limit)
-    if not records and wait:
-        if _waiters >= _WAITERS_MAX:
-            raise Overloaded(retry_after_seconds=1)
-        _waiters += 1
-        try:
-            # Only a log that the writer knows is looked after, and a test log nobody may have used here yet.
-            await desk.writer.ask(ReadBalance(log))
-            async with asyncio.timeout(wait):
-                while not desk.ledger.is_beyond(log, after):  # noqa: ASYNC110 - the writer's thread has no event to set
-                    await asyncio.sleep(_LOOK_SECONDS)
-        except TimeoutError:
-            pass
-        finally:
-            _waiters -= 1
-        records = await in_thread(_log_after, desk.recorder, log, after, limit)
-    return Feed(events=[_feed(record) for record in records], next=records[-1].id if records else after)
+def _page_statement(
+    log: str, before: int, limit: int, *, status: str | None, now: datetime
+) -> tuple[bytes, tuple[object, ...]]:
+    match status:
+        case None:
+            return PAGE, (log, before, limit)
+        case "pending":
+            return PAGE_PENDING, (log, before, now, limit)
+        case "expired":
+            return PAGE_EXPIRED, (log, before, now, limit)
+        case _:
+            return PAGE_BY_OUTCOME, (log, before, status, limit)
 
 
-def _log_after(recorder: Any, log: str, after: int, limit: int) -> list[Record]:
-    return list(recorder.select_log(log, after=after, limit=limit))
+def _places(recorder: PostgresLogRecorder, statement: bytes, parameters: tuple[object, ...]) -> list[_Place]:
+    return [_Place(*row) for row in views.rows(recorder, statement, parameters)]
 
 
-def _feed(record: Record) -> FeedEvent:
-    name, _, version = record.topic.partition(".v")
-    return FeedEvent(
-        position=record.id,
-        event_id=str(UUID(bytes=record.event_id)),
-        type=name,
-        type_version=int(version),
-        stream=str(record.originator_id),
-        version=record.originator_version,
-        at=decode(record.topic, record.state).at,
-        data=msgspec.Raw(record.state),
-    )
+def _folded(
+    recorder: PostgresLogRecorder, log: str, places: Sequence[_Place], news: Sequence[Record], *, now: datetime
+) -> dict[str, Detail]:
+    """The verifications at the places and those that began in the news, from the ledger itself."""
+    parts = [(stream_of(place.verification_id), place.first_version, place.last_version) for place in places]
+    records = {record.id: record for record in (*(recorder.select_parts(log, parts) if parts else ()), *news)}
+    return details((records[position] for position in sorted(records)), now=now)
 
 
-async def _now(context: Context) -> datetime:
+async def log_time(context: Context) -> datetime:
     """The log's time: test keys may have moved theirs."""
     now = (await context.desk.writer.ask(ReadBalance(context.identity.log))).at
     assert now is not None, "a balance of now has its moment"
@@ -201,7 +196,7 @@ CALLS: Final = (
         "/v1/balance",
         "Credits of the account",
         "sk",
-        _READS,
+        READS,
         Balance,
         balance,
         query=(
@@ -214,12 +209,13 @@ CALLS: Final = (
         "/v1/verifications",
         "Verifications, newest first",
         "sk",
-        _READS,
+        READS,
         Page,
         verifications,
         query=(
             Query("cursor", {"type": "integer", "minimum": 1, "maximum": 2**53}, "From an earlier answer."),
             Query("limit", {"type": "integer", "minimum": 1, "maximum": 200}, "Rows, 50 unless told."),
+            Query("status", {"type": "string", "enum": list(STATUSES)}, "Only those."),
         ),
     ),
     Call(
@@ -227,24 +223,8 @@ CALLS: Final = (
         "/v1/verifications/{verification_id:str}",
         "One verification with its timeline",
         "sk",
-        (*_READS, "verification_not_found"),
+        (*READS, "verification_not_found"),
         Detail,
         verification,
-    ),
-    Call(
-        "GET",
-        "/v1/events",
-        "The account's log: positions 1, 2, 3 … without a hole",
-        "sk",
-        _READS,
-        Feed,
-        events,
-        query=(
-            Query(
-                "after", {"type": "integer", "minimum": 0, "maximum": 2**53}, "Position to begin after, 0 unless told."
-            ),
-            Query("limit", {"type": "integer", "minimum": 1, "maximum": 1000}, "Events, 100 unless told."),
-            Query("wait", {"type": "integer", "minimum": 0, "maximum": 30}, "Seconds to wait for something new."),
-        ),
     ),
 )

@@ -45,13 +45,13 @@ _EVENTS: Final = (
     b"SELECT " + _COLUMNS + b" FROM doneotp.events"
     b" WHERE log = %b AND stream = %b AND version > %b AND version <= %b ORDER BY version "
 )
-_HISTORIES: Final = b"""
+_PARTS: Final = b"""
 SELECT e.log, e.position, e.stream, e.version, e.event_id, e.topic, e.body, coalesce(e.idempotency, '')
-FROM unnest(%b::text[], %b::text[]) AS w (log, stream)
-JOIN doneotp.events AS e USING (log, stream) ORDER BY e.log, e.position LIMIT 50000"""
-_REQUESTS: Final = (
-    b"SELECT " + _COLUMNS + b" FROM doneotp.events"
-    b" WHERE log = %b AND position < %b AND topic = 'CodeRequested.v1' ORDER BY position DESC LIMIT %b"
+FROM unnest(%b::text[], %b::integer[], %b::integer[]) AS w (stream, first, last)
+JOIN doneotp.events AS e ON e.log = %b AND e.stream = w.stream AND e.version BETWEEN w.first AND w.last"""
+_TAIL: Final = (
+    b"SELECT " + _COLUMNS + b" FROM (SELECT * FROM doneotp.events WHERE log = %b AND position > %b"
+    b" ORDER BY position LIMIT %b) AS tail WHERE stream = %b ORDER BY position"
 )
 _BEYOND: Final = 2**31 - 1
 
@@ -134,14 +134,19 @@ class PostgresLogRecorder(LogRecorder):
             ),
         )
 
-    def select_histories(self, streams: Sequence[tuple[str, str]]) -> Sequence[Record]:
-        """All records of each (log, stream), by log and position."""
-        parameters = ([log for log, _ in streams], [name for _, name in streams])
-        return [_record(row) for row in self._reading.execute(_HISTORIES, parameters)]
+    def select_parts(self, log: str, parts: Sequence[tuple[str, int, int]]) -> Sequence[Record]:
+        """Records of a log by stream, first and last version, in no order; those of overlapping parts come more than once."""
+        parameters = (
+            TextArray.of([stream for stream, _, _ in parts]),
+            IntegerArray.of([first for _, first, _ in parts]),
+            IntegerArray.of([last for _, _, last in parts]),
+            log,
+        )
+        return [_record(row) for row in self._reading.execute(_PARTS, parameters)]
 
-    def select_requests(self, log: str, *, before: int, limit: int) -> Sequence[Record]:
-        """CodeRequested records of a log before a position, newest first."""
-        return [_record(row) for row in self._reading.execute(_REQUESTS, (log, before, limit))]
+    def select_tail(self, log: str, stream: str, *, after: int, limit: int) -> Sequence[Record]:
+        """Records of a stream among the `limit` that come next in its log after a position, in order."""
+        return [_record(row) for row in self._reading.execute(_TAIL, (log, after, limit, stream))]
 
     def execute(self, statement: bytes, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """One statement of a reader, on one of the reading lines."""

@@ -223,6 +223,12 @@ def test_an_event_is_what_is_stored_with_its_place(customer: Customer) -> None:
         "stream": stream,
         "version": 1,
         "at": data["at"],
+        "specversion": "1.0",
+        "id": log[6]["event_id"],
+        "source": f"/logs/{customer.account_id}",
+        "time": data["at"],
+        "subject": verification_id,
+        "datacontenttype": "application/json",
         "data": {
             "at": MOMENT,
             "key_id": key_id,
