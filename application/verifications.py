@@ -81,6 +81,7 @@ class Outgoing:
 
     answer: Sent
     code: str = ""
+    text: str = ""
     send: int = 0
     at: datetime | None = None
 
@@ -120,7 +121,7 @@ class SendCode:
                 phone=self.phone,
                 verification_id=self.keyring.verification_id(stream, self.entropy.bytes(NONCE_BYTES)),
                 seed=self.entropy.bytes(16).hex(),
-                price_credits=draft.account.price_credits,
+                card=draft.account.rate_card(now),
                 key_id=self.caller.key_id,
                 client_ip=self.caller.client_ip,
                 idempotency=self.caller.idempotency,
@@ -132,7 +133,7 @@ class SendCode:
             policy=self.holder.policy,
             now=now,
         )
-        debited = accounts.debit(draft.account, verification_id=requested.verification_id, send=requested.send, now=now)
+        debited = accounts.debit(draft.account, requested)
         events: list[tuple[str, Event]] = [(stream, requested)]
         if debited is not None:
             events.append((ACCOUNT_STREAM, debited))
@@ -143,7 +144,8 @@ class SendCode:
             seed=requested.seed,
             digits=requested.digits,
         )
-        return Decision(Outgoing(_sent(requested), code, requested.send, now), tuple(events))
+        text = verifications.message(requested, code)
+        return Decision(Outgoing(_sent(requested), code, text, requested.send, now), tuple(events))
 
     def replay(self, event: Event) -> Outgoing:
         if not isinstance(event, CodeRequested):

@@ -9,13 +9,13 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
-from domain import policy as policies
-from domain import refusals
+from domain import periods, refusals
 from domain.events import (
     AccountOpened,
     AccountResumed,
     AccountSuspended,
     ClockAdvanced,
+    CodeRequested,
     CreditAdded,
     CreditDebited,
     CreditRefunded,
@@ -23,9 +23,12 @@ from domain.events import (
     KeyIssued,
     KeyRevoked,
     PolicyChanged,
+    RateCardAdopted,
+    StatementIssued,
 )
 from domain.keys import KeyKind
-from domain.policy import Policy
+from domain.policy import BOUNDS, Policy
+from domain.rates import FLAT, RateCard, require_sound
 from domain.refusals import InsufficientCredit, InvalidRequest, StateConflict
 from domain.verification import Handoff
 
@@ -35,6 +38,7 @@ KEYS_MAX: Final = 200
 KEYS_EVER_MAX: Final = 5_000
 """Keys an account may ever have had: revoked ones are remembered, so that they can be named as revoked."""
 CLOCK_ADVANCE_MAX_SECONDS: Final = 366 * 86_400
+CARDS_WAITING_MAX: Final = 12
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -46,6 +50,13 @@ class Key(msgspec.Struct, frozen=True):
     origins: tuple[str, ...]
     issued_at: datetime
     revoked_at: datetime | None = None
+
+
+class Adopted(msgspec.Struct, frozen=True):
+    """A rate card that an account adopted. Of those in force at one moment the last counts."""
+
+    card: RateCard
+    effective_from: datetime
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,16 +73,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     keys: dict[str, Key] = {}
     policy: Policy = Policy()
     clock_advanced_seconds: int = 0
+    cards: tuple[Adopted, ...] = ()
+    closed_period: str = ""
 
     @property
     def available(self) -> int:
         """Credits that may still be spent."""
         return self.added - self.debited + self.refunded
 
-    @property
-    def price_credits(self) -> int:
-        """What one message costs; nothing in a test log."""
-        return self.policy.price_credits if self.mode == "live" else 0
+    def rate_card(self, now: datetime) -> RateCard | None:
+        """The card in force; None in a test log, where messages are free."""
+        if self.mode == "test":
+            return None
+        return next((adopted.card for adopted in reversed(self.cards) if adopted.effective_from <= now), FLAT)
 
 
 def open_account(
@@ -97,15 +111,24 @@ def add_credit(
     return CreditAdded(at=now, credits=credits, reference=reference, by=by, idempotency=idempotency)
 
 
-def debit(account: Account, *, verification_id: str, send: int, now: datetime) -> CreditDebited | None:
+def debit(account: Account, requested: CodeRequested) -> CreditDebited | None:
     """Pay for one message, None where messages are free; raises InsufficientCredit."""
-    price = account.price_credits
-    if price == 0:
+    card = account.rate_card(requested.at)
+    if card is None or requested.price_credits == 0:
         return None
-    if account.available < price:
-        raise InsufficientCredit(available=max(0, account.available), price=price)
+    price = card.price(requested.country, segments=requested.segments)
+    assert price.credits == requested.price_credits, "a message costs what its request says"
+    if account.available < price.credits:
+        raise InsufficientCredit(available=max(0, account.available), price=price.credits)
     return CreditDebited(
-        at=now, verification_id=verification_id, send=send, credits=price, rate_card=policies.RATE_CARD
+        at=requested.at,
+        verification_id=requested.verification_id,
+        send=requested.send,
+        credits=price.credits,
+        rate_card=card.id,
+        country=requested.country,
+        units=price.units,
+        unit_credits=price.unit_credits,
     )
 
 
@@ -155,9 +178,9 @@ def change_policy(account: Account, *, changes: dict[str, int], by: str, now: da
     """Change named settings; None when all have that value already. Raises InvalidRequest, naming name and bounds."""
     require_open(account)
     for name, value in changes.items():
-        if name not in policies.BOUNDS:
-            raise InvalidRequest(f"{name!r} is not a setting; settings are {', '.join(sorted(policies.BOUNDS))}.")
-        low, high = policies.BOUNDS[name]
+        if name not in BOUNDS:
+            raise InvalidRequest(f"{name!r} is not a setting; settings are {', '.join(sorted(BOUNDS))}.")
+        low, high = BOUNDS[name]
         if not low <= value <= high:
             raise InvalidRequest(f"{name} must be {low} to {high}.")
     news = {name: value for name, value in changes.items() if getattr(account.policy, name) != value}
@@ -186,6 +209,37 @@ def advance_clock(
     if seconds < 1 or account.clock_advanced_seconds + seconds > CLOCK_ADVANCE_MAX_SECONDS:
         raise InvalidRequest(f"seconds must be at least 1, and at most {CLOCK_ADVANCE_MAX_SECONDS} in total.")
     return ClockAdvanced(at=now, seconds=seconds, key_id=key_id, idempotency=idempotency)
+
+
+def adopt_rate_card(
+    account: Account, *, card: RateCard, effective_from: datetime, by: str, now: datetime
+) -> RateCardAdopted | None:
+    """Charge by another card from a moment on; None when it is the last adopted. Raises StateConflict, InvalidRequest."""
+    require_open(account)
+    if account.mode == "test":
+        raise StateConflict("A test log has no prices.")
+    require_sound(card)
+    if effective_from < now:
+        raise InvalidRequest("effective_from must not be in the past: what was charged stays as it was.")
+    if account.cards and account.cards[-1] == Adopted(card, effective_from):
+        return None
+    if sum(adopted.effective_from > now for adopted in account.cards) >= CARDS_WAITING_MAX:
+        raise InvalidRequest(f"At most {CARDS_WAITING_MAX} rate cards may be waiting for their day.")
+    return RateCardAdopted(
+        at=now, rate_card=card.id, per=card.per, prices=card.prices, effective_from=effective_from, by=by
+    )
+
+
+def issue_statement(account: Account, statement: StatementIssued) -> StatementIssued:
+    """Fix the bill of a period; raises StateConflict when it or a later one is fixed, or it is not over."""
+    require_open(account)
+    if account.mode == "test":
+        raise StateConflict("A test log has no bills.")
+    if statement.period <= account.closed_period:
+        raise StateConflict(f"The period {account.closed_period} is closed already.")
+    if statement.at < periods.end(statement.period):
+        raise StateConflict("The period is not over.")
+    return statement
 
 
 def require_open(account: Account) -> None:
@@ -223,6 +277,11 @@ def evolve(account: Account, event: Event) -> Account:
         case PolicyChanged():
             known = {name: value for name, value in event.changes.items() if name in Policy.__struct_fields__}
             return replace(account, policy=replace(account.policy, **known))
+        case RateCardAdopted():
+            adopted = Adopted(RateCard(per=event.per, prices=event.prices), event.effective_from)
+            return replace(account, cards=_with_card(account.cards, adopted, now=event.at))
+        case StatementIssued():
+            return replace(account, closed_period=event.period)
         case AccountSuspended():
             return replace(account, suspended=event.reason)
         case AccountResumed():
@@ -231,3 +290,10 @@ def evolve(account: Account, event: Event) -> Account:
             return replace(account, clock_advanced_seconds=account.clock_advanced_seconds + event.seconds)
         case _:
             return account
+
+
+def _with_card(cards: tuple[Adopted, ...], adopted: Adopted, *, now: datetime) -> tuple[Adopted, ...]:
+    """In the order of their days. Those that a later one has replaced by now are of no more use."""
+    in_order = sorted((*cards, adopted), key=lambda one: one.effective_from)
+    replaced = sum(one.effective_from <= now for one in in_order) - 1
+    return tuple(in_order[max(0, replaced) :])

@@ -44,6 +44,7 @@ class CodeRequested(Answerable, frozen=True, kw_only=True, omit_defaults=True):
     resend_in: int
     attempts_left: int
     price_credits: int
+    segments: int = 1
     locale: str = ""
     web_origin: str = ""
     app_hash: str = ""
@@ -130,12 +131,18 @@ class CreditAdded(Answerable, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CreditDebited(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """One message was paid for. Stored in one transaction with, and right after, its CodeRequested."""
+    """One message was paid for. Stored in one transaction with, and right after, its CodeRequested.
+
+    `credits` is `units` (messages, or their segments) at `unit_credits` each, as `rate_card` says for the country.
+    """
 
     verification_id: str
     send: int
     credits: int
     rate_card: str
+    country: str = ""
+    units: int = 1
+    unit_credits: int = 0
 
 
 class CreditRefunded(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -185,6 +192,33 @@ class AccountResumed(Event, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""
 
 
+class RateCardAdopted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """From `effective_from` on, messages cost what this card says. `rate_card` is the name of the content."""
+
+    rate_card: str
+    per: Literal["message", "segment"]
+    prices: dict[str, int]
+    effective_from: datetime
+    by: str = ""
+
+
+class StatementIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The bill of a period is fixed at the first `tree_size` events of the log; what comes later is a later bill's.
+
+    `period` is a month, UTC. `root` is the log's RFC 6962 root at that size, `sha256` that of the statement as CSV.
+    """
+
+    period: str
+    tree_size: int
+    root: str
+    credits: int
+    added: int
+    opening_balance: int
+    closing_balance: int
+    sha256: str
+    by: str = ""
+
+
 class ClockAdvanced(Answerable, frozen=True, kw_only=True, omit_defaults=True):
     """The clock of a test log was moved forward by `seconds`."""
 
@@ -211,6 +245,8 @@ ACCOUNT_EVENTS: Final = (
     PolicyChanged,
     AccountSuspended,
     AccountResumed,
+    RateCardAdopted,
+    StatementIssued,
     ClockAdvanced,
 )
 TYPES: Final[dict[str, type[Event]]] = {

@@ -1,4 +1,4 @@
-"""Lifetimes, limits and prices of an account: versioned values, changed by PolicyChanged events only."""
+"""Lifetimes and limits of an account: versioned values, changed by PolicyChanged events only."""
 
 from typing import Final
 
@@ -6,8 +6,6 @@ import msgspec
 
 RESEND_COOLDOWNS_SECONDS: Final = (30, 60, 120)
 """Wait after the first, second and third message of a verification."""
-RATE_CARD: Final = "flat-1"
-"""The rate card in force: `price_credits` a message, everywhere."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +18,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     failures_per_number_max: int = 20
     failures_window_seconds: int = 86_400
     token_lifetime_seconds: int = 600
-    price_credits: int = 1
 
 
 BOUNDS: Final[dict[str, tuple[int, int]]] = {

@@ -24,6 +24,7 @@ from domain.events import (
 )
 from domain.phone import PhoneNumber
 from domain.policy import Policy, cooldown_seconds
+from domain.rates import RateCard
 from domain.refusals import (
     AlreadyVerified,
     AttemptsExhausted,
@@ -39,6 +40,7 @@ from domain.refusals import (
     VerificationNotFound,
 )
 from domain.refusals import VerificationCancelled as Cancelled
+from domain.text import compose, measure
 
 TOKENS_KEPT_MAX: Final = 32
 """Tokens remembered per number; only unexpired ones matter, and earning one takes a message."""
@@ -96,12 +98,15 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewCode(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request for a code brings. `verification_id` and `seed` are used when it starts a new verification."""
+    """What a request for a code brings. `verification_id` and `seed` are used when it starts a new verification.
+
+    `card` is the rate card in force, None where messages are free.
+    """
 
     phone: PhoneNumber
     verification_id: str
     seed: str
-    price_credits: int
+    card: RateCard | None
     key_id: str = ""
     client_ip: str = ""
     idempotency: str = ""
@@ -139,7 +144,7 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
     if now < current.resend_at:
         raise ResendCooldown(retry_after_seconds=_seconds_until(current.resend_at, now))
     send = current.sends + 1
-    return CodeRequested(
+    requested = CodeRequested(
         at=now,
         verification_id=current.id,
         phone=current.phone,
@@ -150,7 +155,7 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
         expires_at=current.expires_at,
         resend_in=cooldown_seconds(send),
         attempts_left=current.attempts_left,
-        price_credits=command.price_credits,
+        price_credits=0,
         key_id=command.key_id,
         client_ip=command.client_ip,
         idempotency=command.idempotency,
@@ -159,6 +164,15 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
         app_hash=command.app_hash,
         metadata=command.metadata,
     )
+    segments = measure(message(requested, "0" * current.digits)).segments
+    price = 0 if command.card is None else command.card.price(requested.country, segments=segments).credits
+    return replace(requested, price_credits=price, segments=segments)
+
+
+def message(requested: CodeRequested, code: str) -> str:
+    """The text that is sent for a request."""
+    minutes = max(1, round((requested.expires_at - requested.at).total_seconds()) // 60)
+    return compose(code, minutes=minutes, web_origin=requested.web_origin, app_hash=requested.app_hash)
 
 
 def check(

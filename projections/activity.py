@@ -25,7 +25,9 @@ from domain.events import (
     KeyIssued,
     KeyRevoked,
     PolicyChanged,
+    RateCardAdopted,
     SendFailed,
+    StatementIssued,
     TokenRedeemed,
     VerificationCancelled,
     Verified,
@@ -161,6 +163,10 @@ def _end_of_administration(event: Event) -> tuple[str, str]:
             return "suspended", event.reason
         case AccountResumed():
             return "resumed", "suspension ended"
+        case RateCardAdopted():
+            return "adopted", f"{event.rate_card} from {event.effective_from:%Y-%m-%d %H:%M} UTC"
+        case StatementIssued():
+            return "issued", f"statement of {event.period}, credits: {event.credits}"
         case ClockAdvanced():
             return "advanced", f"seconds: {event.seconds}"
         case _:

@@ -23,6 +23,7 @@ from domain import keys, phone
 from domain import verification as verifications
 from domain.account import Account
 from domain.events import CodeRequested, CodeSent, Event, TokenRedeemed, Verified
+from domain.rates import FLAT
 from domain.refusals import VerificationNotFound, WrongCode
 from domain.verification import Caller, NewCode, Verification
 
@@ -115,7 +116,7 @@ class NaiveLedger:
             phone=number,
             verification_id=self._keyring.verification_id(stream, os.urandom(NONCE_BYTES)),
             seed=os.urandom(16).hex(),
-            price_credits=1,
+            card=FLAT,
         )
         with self._lock:
             account = self._streams.account(self._log)
@@ -124,9 +125,7 @@ class NaiveLedger:
             now = _now()
             requested = verifications.request(verification.state, command, policy=account.state.policy, now=now)
             verification.record(requested)
-            account.record(
-                accounts.debit(account.state, verification_id=requested.verification_id, send=requested.send, now=now)
-            )
+            account.record(accounts.debit(account.state, requested))
             self._streams.save(verification, account)
         code = self._keyring.code(
             log=self._log,

@@ -82,7 +82,9 @@ class _Suite:
             self._say(f"starting serve --workers {workers}")
             with scratch.service(self._folder / "home", workers=workers) as server:
                 if not self._keys:
-                    self._keys = accounts.open_accounts(server.conninfo, max(self._plan.accounts))
+                    self._keys = accounts.open_accounts(
+                        self._folder / "home", server.conninfo, max(self._plan.accounts)
+                    )
                     self._machine = machine(server.conninfo)
                     self._limits = self._reference(server)
                 for account_count in self._plan.accounts:

@@ -65,7 +65,7 @@ def export(arguments: argparse.Namespace) -> int:
 def prove(arguments: argparse.Namespace) -> int:
     """Write the receipt of an event."""
     try:
-        event_id = UUID(arguments.event_id)
+        event_id = UUID(arguments.event_id).bytes
     except ValueError:
         raise Refused("not_found", "That is not the id of an event.") from None
     with _sealed() as shelf:
@@ -165,8 +165,8 @@ def _logs_of(shelf: Shelf, account: str) -> list[str]:
     return sorted(found)
 
 
-def _receipt(shelf: Shelf, event_id: UUID) -> Receipt:
-    for (log,) in shelf.execute(_LOG_OF, (receipts.position_in(event_id), event_id)):
+def _receipt(shelf: Shelf, event_id: bytes) -> Receipt:
+    for (log,) in shelf.execute(_LOG_OF, (receipts.position_in(event_id), UUID(bytes=event_id))):
         found = receipts.receipt(shelf, log, event_id)
         if found is not None:
             return found

@@ -72,7 +72,7 @@ async def own_tile(context: Context) -> bytes:
 async def proof(context: Context) -> Receipt:
     """The receipt of one event: that it is in the account's log, and that log in the log over all logs."""
     try:
-        event_id = UUID(context.request.path_params["event_id"])
+        event_id = UUID(context.request.path_params["event_id"]).bytes
     except ValueError:
         raise HttpRefusal("not_found", "There is no event of this id in the account's log.") from None
     found = await _read(context, lambda shelf: receipt(shelf, context.identity.log, event_id))

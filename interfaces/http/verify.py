@@ -16,7 +16,6 @@ from application.verifications import (
     Sent,
 )
 from domain import phone as phones
-from domain import text as texts
 from domain.refusals import InvalidRequest
 from interfaces.http import bodies
 from interfaces.http.calls import Call, Context
@@ -129,7 +128,6 @@ async def cancel(context: Context) -> Cancelled:
 
 def _message(context: Context, command: SendCode, outgoing: Outgoing) -> Message:
     identity, entropy = context.identity, context.desk.entropy
-    minutes = max(1, outgoing.answer.expires_in // 60)
     return Message(
         log=command.log,
         stream=command.stream,
@@ -138,7 +136,7 @@ def _message(context: Context, command: SendCode, outgoing: Outgoing) -> Message
         message_id="msg_" + entropy.bytes(12).hex(),
         to=command.phone.e164,
         mask=command.phone.mask,
-        text=texts.compose(outgoing.code, minutes=minutes, web_origin=command.web_origin, app_hash=command.app_hash),
+        text=outgoing.text,
         code=outgoing.code,
         accepted_at=context.desk.clock.now(),
         account=identity.account.id,

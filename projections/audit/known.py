@@ -38,7 +38,14 @@ TYPES: Final[dict[str, Shape]] = {
             "attempts_left": "whole",
             "price_credits": "whole",
         },
-        {**_CALLER, "locale": "text", "web_origin": "text", "app_hash": "text", "metadata": "scalars"},
+        {
+            **_CALLER,
+            "segments": "whole",
+            "locale": "text",
+            "web_origin": "text",
+            "app_hash": "text",
+            "metadata": "scalars",
+        },
     ),
     "CodeSent.v1": Shape({**_MESSAGE, "provider": "text", "message_id": "text"}, {"segments": "whole"}),
     "SendFailed.v1": Shape({**_MESSAGE, "reason": "text"}, {"provider": "text"}),
@@ -53,7 +60,10 @@ TYPES: Final[dict[str, Shape]] = {
     "VerificationCancelled.v1": Shape({"verification_id": "text"}, _CALLER),
     "AccountOpened.v1": Shape({"account_id": "text", "name": "text", "mode": ("live", "test")}, _BY),
     "CreditAdded.v1": Shape({"credits": "whole", "reference": "text"}, {**_CALLER, **_BY}),
-    "CreditDebited.v1": Shape({**_MESSAGE, "credits": "whole", "rate_card": "text"}),
+    "CreditDebited.v1": Shape(
+        {**_MESSAGE, "credits": "whole", "rate_card": "text"},
+        {"country": "text", "units": "whole", "unit_credits": "whole"},
+    ),
     "CreditRefunded.v1": Shape({**_MESSAGE, "credits": "whole", "reason": "text"}),
     "KeyIssued.v1": Shape(
         {"issued_key_id": "text", "kind": ("sk_live", "pk_live", "sk_test", "pk_test"), "hash": "text"},
@@ -63,6 +73,19 @@ TYPES: Final[dict[str, Shape]] = {
     "PolicyChanged.v1": Shape({"changes": "wholes"}, _BY),
     "AccountSuspended.v1": Shape({"reason": "text"}, _BY),
     "AccountResumed.v1": Shape({}, _BY),
+    "RateCardAdopted.v1": Shape(
+        {"rate_card": "text", "per": ("message", "segment"), "prices": "wholes", "effective_from": "moment"}, _BY
+    ),
+    "StatementIssued.v1": Shape(
+        {
+            "period": "text",
+            "tree_size": "whole",
+            "root": "text",
+            "sha256": "text",
+            **dict.fromkeys(("credits", "added", "opening_balance", "closing_balance"), "whole"),
+        },
+        _BY,
+    ),
     "ClockAdvanced.v1": Shape({"seconds": "whole"}, _CALLER),
 }
 

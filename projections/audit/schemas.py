@@ -6,7 +6,7 @@ A test names the line that is missing here when a type gets a field.
 from typing import Final
 
 PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
-    "CodeRequested.v1": ("20563789dd6f688baeb89a668639f42af3e5d8600a5676e9ba2cc85c5b02c6ff",),
+    "CodeRequested.v1": ("ce7b6141983dd677fd56800d824f86eeff70fc8a35a5c24aba74b2004c66cf34",),
     "CodeSent.v1": ("7bd1f2f8ecf8d01b133e58a44f775247a0201ef5a309a9bebd8f420a222e7b39",),
     "SendFailed.v1": ("a3724dfcca7705073b672b3a6336ee0b74c87be72124ec4b5c9f2b614c36cb85",),
     "DeliveryReported.v1": ("19a419ab2ae810a52c91afa3f5f605717670081c62771902f9d0d738bf51b625",),
@@ -16,12 +16,14 @@ PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
     "VerificationCancelled.v1": ("d3369c76aafe87ad8ac45f1092adfb5775afa5576ac512e9114d63a38e871d3c",),
     "AccountOpened.v1": ("0d60ffe2492797a715b3ca7bcbdfe81e36d243951ec21310f607c221ba59fc42",),
     "CreditAdded.v1": ("7975a7ebabf117a942ee907431f822858559ed46f8b79943006f6aee49af2887",),
-    "CreditDebited.v1": ("fe1f13835b016e46560ba08b440855667fdacd75e095dad4c0431d9342a400b3",),
+    "CreditDebited.v1": ("1165bd1f82ab111a18ff7de921eda7f30320876d2c7a36395a47afbe0ef4deb1",),
     "CreditRefunded.v1": ("c68a2c9d31021a79f3a6e0ce1a47af7bed07e7a2fa988f5ad44c15cb3d89f8aa",),
     "KeyIssued.v1": ("4ee3b274a11641dfcddfeb0c4f74d03934560470649ca4a36424197c7e47bff1",),
     "KeyRevoked.v1": ("fe9bfc5d5aae9d7704a2f7f2f8b17560daf88ad8d7f58c4be210dc2cae20547a",),
     "PolicyChanged.v1": ("721b1faa2a1b1aa6eebcf135d5feb73dbbe373233a83094903813cc4bb5b63df",),
     "AccountSuspended.v1": ("4542c6809e12848f6477e600b55405b91bb7314c6e068d4dda4379f290c3941c",),
     "AccountResumed.v1": ("3be2846a19650f06ed6321fe7afb9d38326b6ee56192f5759d3a789abde9d071",),
+    "RateCardAdopted.v1": ("a7731df89741dc49c16b5f41ed7f7bf9e3900fa9b7739944d344eaff688a9f15",),
+    "StatementIssued.v1": ("42734e6120c512003276d80611a16ba59693749de26da675f59e1ef280a3255d",),
     "ClockAdvanced.v1": ("e56efd755093dc589e5f86908e02dd2b1f13cf81d8ccc6c404363c28baafd4a0",),
 }

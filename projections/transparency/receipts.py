@@ -1,7 +1,6 @@
 """Receipts: that one event is in its account's log, and that log's head in the log over all logs."""
 
 from typing import Final
-from uuid import UUID
 
 import msgspec
 
@@ -47,9 +46,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     vkeys: list[str]
 
 
-def position_in(event_id: UUID) -> int:
+def position_in(event_id: bytes) -> int:
     """An event id carries the position of its event in the first 48 bits."""
-    return int.from_bytes(event_id.bytes[:6], "big")
+    return int.from_bytes(event_id[:6], "big")
 
 
 def checkpoint_in(note: bytes) -> Checkpoint:
@@ -57,13 +56,13 @@ def checkpoint_in(note: bytes) -> Checkpoint:
     return Checkpoint.parse(note.decode().rpartition("\n\n")[0] + "\n")
 
 
-def receipt(shelf: Shelf, log: str, event_id: UUID) -> Receipt | None:
+def receipt(shelf: Shelf, log: str, event_id: bytes) -> Receipt | None:
     """The receipt of an event of this log; None when the log has no such event. Raises NotSealed."""
     position = position_in(event_id)
     if position < 1:
         return None
     entries = shelf.events(log, after=position - 1, limit=1)
-    if not entries or (event := decode(entries[0])).event_id != str(event_id):
+    if not entries or bytes.fromhex((event := decode(entries[0])).event_id.replace("-", "")) != event_id:
         return None
     trees = shelf.trees([GLOBAL, log])
     if len(trees) < 2 or not all(of.note for of in trees.values()):

@@ -19,6 +19,7 @@ from domain.events import (
     Verified,
 )
 from domain.policy import Policy
+from domain.rates import FLAT
 from domain.refusals import (
     AccountSuspended,
     InvalidToken,
@@ -29,6 +30,7 @@ from domain.refusals import (
     VerificationNotFound,
     WrongCode,
 )
+from domain.text import compose
 from tests.application.world import NUMBER, OTHER_NUMBER, TEST_LOG, events, kinds, names, process
 from tests.support.clock import NOON
 
@@ -47,7 +49,7 @@ def test_a_message_is_asked_for_and_paid_in_one_append():
     assert isinstance(requested, CodeRequested)
     of = outgoing.answer.verification_id
     assert outgoing == Outgoing(
-        Sent(status="pending", expires_in=300, verification_id=of, resend_in=30), outgoing.code, 1, NOON
+        Sent(status="pending", expires_in=300, verification_id=of, resend_in=30), outgoing.code, outgoing.text, 1, NOON
     )
     assert requested == CodeRequested(
         at=NOON,
@@ -63,7 +65,10 @@ def test_a_message_is_asked_for_and_paid_in_one_append():
         attempts_left=5,
         price_credits=1,
     )
-    assert debited == CreditDebited(at=NOON, verification_id=of, send=1, credits=1, rate_card="flat-1")
+    assert debited == CreditDebited(
+        at=NOON, verification_id=of, send=1, credits=1, rate_card=FLAT.id, country="US", unit_credits=1
+    )
+    assert outgoing.text == compose(outgoing.code, minutes=5)
     assert (len(requested.seed), len(outgoing.code)) == (32, 6)
 
 
@@ -75,6 +80,7 @@ def test_a_resend_repeats_the_code_and_is_paid_for():
     assert second == Outgoing(
         Sent(expires_in=270, verification_id=first.answer.verification_id, resend_in=60),
         first.code,
+        second.text,
         2,
         NOON + timedelta(seconds=30),
     )

@@ -20,8 +20,11 @@ from domain.events import (
     KeyIssued,
     KeyRevoked,
     PolicyChanged,
+    RateCardAdopted,
+    StatementIssued,
 )
 from domain.policy import BOUNDS, Policy
+from domain.rates import RateCard
 from domain.refusals import InsufficientCredit, InvalidRequest, StateConflict
 from domain.verification import Handoff
 from tests.support.clock import NOON
@@ -58,7 +61,46 @@ def add_credit(**given):
 
 
 def debit(account):
-    return accounts.debit(account, verification_id="ver_1", send=1, now=NOON)
+    card = account.rate_card(NOON)
+    price = 0 if card is None else card.price("US", segments=1).credits
+    return accounts.debit(account, requested(price=price))
+
+
+def adopted(credits: int = 3, *, at: float = 0, since: float = 0, per: str = "message") -> RateCardAdopted:
+    prices = {"*": credits}
+    card = msgspec.convert({"per": per, "prices": prices}, RateCard)
+    return RateCardAdopted(
+        at=moment(at), rate_card=card.id, per=card.per, prices=prices, effective_from=moment(since), by="operator"
+    )
+
+
+def adopt(credits: int = 3, *, at: float = 0, since: float = 0):
+    return lambda account: accounts.adopt_rate_card(
+        account,
+        card=RateCard(per="message", prices={"*": credits}),
+        effective_from=moment(since),
+        by="operator",
+        now=moment(at),
+    )
+
+
+def statement(period: str = "2026-10") -> StatementIssued:
+    return StatementIssued(
+        at=NOON,
+        period=period,
+        tree_size=9,
+        root="root",
+        credits=1,
+        added=5,
+        opening_balance=0,
+        closing_balance=4,
+        sha256="00",
+        by="operator",
+    )
+
+
+def issue(period: str = "2026-10"):
+    return lambda account: accounts.issue_statement(account, statement(period))
 
 
 def issue_key(**given):
@@ -169,8 +211,8 @@ def test_a_message_that_cannot_be_paid_for_is_refused_and_the_balance_told():
     given_account(opened(), added(5), debited(5)).when(debit).refuses(InsufficientCredit, available=0, price=1)
 
 
-def test_the_price_is_the_policys():
-    dear = PolicyChanged(at=NOON, changes={"price_credits": 3})
+def test_the_price_is_the_rate_cards():
+    dear = adopted(3)
     given_account(opened(), added(5), dear).when(debit).records(debited(3))
     given_account(opened(), added(2), dear).when(debit).refuses(InsufficientCredit, available=2, price=3)
     given_account(opened(), debited(2), dear).when(debit).refuses(InsufficientCredit, available=0, price=3)
@@ -284,7 +326,7 @@ def test_a_setting_may_be_anything_within_its_bounds_and_nothing_beyond(name):
         assert says(outcome.refusal) == (InvalidRequest, f"{name} must be {low} to {high}.")
 
 
-@pytest.mark.parametrize("name", ["price_credits", "failures_window_seconds", "colour"])
+@pytest.mark.parametrize("name", ["failures_window_seconds", "colour"])
 def test_what_is_not_a_setting_is_named_with_those_that_are(name):
     outcome = given_account(opened()).when(change_policy(**{name: 1}))
     assert says(outcome.refusal) == (
@@ -403,6 +445,8 @@ def test_every_kind_of_event_folds_into_an_empty_state():
         PolicyChanged(at=NOON, changes={}),
         SUSPENDED,
         AccountResumed(at=NOON),
+        adopted(),
+        statement(),
         ClockAdvanced(at=NOON, seconds=1),
     ]
     assert [type(event) for event in events] == list(ACCOUNT_EVENTS)
@@ -416,6 +460,66 @@ def test_a_state_survives_being_written_down():
 
 
 def test_debits_name_what_they_paid_and_by_which_rate_card():
-    assert debit(given_account(opened(), added(1)).state) == CreditDebited(
-        at=NOON, verification_id="ver_1", send=1, credits=1, rate_card="flat-1"
+    card = RateCardAdopted(
+        at=NOON, rate_card="rc_x", per="segment", prices={"*": 9, "US": 2}, effective_from=NOON, by="operator"
     )
+    account = given_account(opened(), added(10), card).state
+    assert accounts.debit(account, msgspec.structs.replace(requested(price=6), segments=3)) == CreditDebited(
+        at=NOON,
+        verification_id="ver_1",
+        send=1,
+        credits=6,
+        rate_card=RateCard(per="segment", prices={"*": 9, "US": 2}).id,
+        country="US",
+        units=3,
+        unit_credits=2,
+    )
+
+
+def test_a_country_may_be_free():
+    free = adopted(0)
+    given_account(opened(), free).when(debit).records(None)
+
+
+def test_a_rate_card_is_adopted_for_a_moment_that_is_not_past():
+    given_account(opened()).when(adopt(at=5, since=5)).records(adopted(at=5, since=5))
+    given_account(opened()).when(adopt(at=5, since=4.9)).refuses(InvalidRequest)
+    given_account(opened(), adopted(at=5, since=9)).when(adopt(at=6, since=9)).records(None)
+    given_account(opened(), adopted(at=5, since=9)).when(adopt(4, at=6, since=9)).records(adopted(4, at=6, since=9))
+    given_account(opened(mode="test")).when(adopt()).refuses(StateConflict)
+    given_account().when(adopt()).refuses(StateConflict)
+
+
+def test_so_many_rate_cards_may_wait_for_their_day():
+    waiting = [adopted(n, since=n + 10) for n in range(accounts.CARDS_WAITING_MAX)]
+    given_account(opened(), *waiting).when(adopt(99, since=99)).refuses(InvalidRequest)
+    given_account(opened(), *waiting[1:]).when(adopt(99, since=99)).records(adopted(99, since=99))
+
+
+def test_the_last_card_whose_day_has_come_is_in_force():
+    account = given_account(opened(), adopted(2, since=10), adopted(4, since=30), adopted(3, since=20)).state
+    prices = [account.rate_card(moment(at)) for at in (0, 9, 10, 19, 20, 29, 30, 99)]
+    assert [card.prices["*"] for card in prices if card is not None] == [1, 1, 2, 2, 3, 3, 4, 4]
+    later = given_account(opened(), adopted(2, since=10), adopted(4, since=10)).state.rate_card(moment(10))
+    assert later is not None
+    assert later.prices == {"*": 4}
+    assert given_account(opened(mode="test")).state.rate_card(NOON) is None
+
+
+def test_cards_that_others_have_replaced_are_forgotten():
+    cards = [adopted(n, at=n, since=n) for n in range(1, 50)]
+    account = given_account(opened(), *cards, adopted(100, at=60, since=99)).state
+    assert [(one.card.prices["*"], one.effective_from) for one in account.cards] == [
+        (49, moment(49)),
+        (100, moment(99)),
+    ]
+
+
+def test_a_period_is_closed_once_and_in_order_when_it_is_over():
+    given_account(opened()).when(issue()).records(statement())
+    given_account(opened(), statement()).when(issue()).refuses(StateConflict)
+    given_account(opened(), statement()).when(issue("2026-09")).refuses(StateConflict)
+    given_account(opened()).when(issue("2026-11")).refuses(StateConflict)
+    given_account(opened(mode="test")).when(issue()).refuses(StateConflict)
+    given_account(opened()).when(issue("2026-13")).refuses(InvalidRequest)
+    given_account().when(issue()).refuses(StateConflict)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.policy import BOUNDS, RATE_CARD, Policy, cooldown_seconds
+from domain.policy import BOUNDS, Policy, cooldown_seconds
 
 
 def test_a_new_account_has_these_limits():
@@ -14,9 +14,7 @@ def test_a_new_account_has_these_limits():
         failures_per_number_max=20,
         failures_window_seconds=86_400,
         token_lifetime_seconds=600,
-        price_credits=1,
     )
-    assert RATE_CARD == "flat-1"
 
 
 def test_these_settings_have_these_bounds():

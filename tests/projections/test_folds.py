@@ -132,7 +132,7 @@ def test_usage_asks_the_ledger_how_earlier_verifications_began() -> None:
 
 
 def test_activity_tells_every_event() -> None:
-    policy = PolicyChanged(at=moment(70), changes={"price_credits": 2, "code_digits": 8}, by="cli:ann")
+    policy = PolicyChanged(at=moment(70), changes={"token_lifetime_seconds": 90, "code_digits": 8}, by="cli:ann")
     rows = Activity().fold({LOG: moment(5)}, batch(*WHOLE_STORY, cancelled(at=61, of=VER), policy))
     told = [(row["who"], row["what"], row["outcome"], row["reason"]) for row in named(Activity(), *rows.fresh)]
     assert told == [
@@ -140,18 +140,18 @@ def test_activity_tells_every_event() -> None:
         ("system", "KeyIssued", "issued", "sk_live key_a, a"),
         ("system", "CreditAdded", "added", "credits: 10, reference R1"),
         ("system", "CodeRequested", "accepted", "first message"),
-        ("system", "CreditDebited", "debited", "credits: 1, message 1, rate card flat-1"),
+        ("system", "CreditDebited", "debited", "credits: 1, message 1, rate card rc_5ac86ae57a3c1c27"),
         ("system", "SendFailed", "failed", "message 1: unreachable"),
         ("system", "CreditRefunded", "refunded", "credits: 1, message 1: unreachable"),
         ("system", "CodeRequested", "accepted", "message 2"),
-        ("system", "CreditDebited", "debited", "credits: 1, message 2, rate card flat-1"),
+        ("system", "CreditDebited", "debited", "credits: 1, message 2, rate card rc_5ac86ae57a3c1c27"),
         ("inbox", "CodeSent", "sent", "message 2"),
         ("inbox", "DeliveryReported", "delivered", "message 2"),
         ("system", "AttemptFailed", "wrong_code", "attempts left: 4"),
         ("system", "Verified", "verified", "right code"),
         ("system", "TokenRedeemed", "redeemed", "token used for the first time"),
         ("system", "VerificationCancelled", "cancelled", "withdrawn"),
-        ("cli:ann", "PolicyChanged", "changed", "code_digits=8, price_credits=2"),
+        ("cli:ann", "PolicyChanged", "changed", "code_digits=8, token_lifetime_seconds=90"),
     ]
     latest = [row["at_max"] for row in named(Activity(), *rows.fresh)]
     assert latest == [moment(5)] * 7 + [moment(second) for second in (40, 40, 41, 42, 43, 50, 60, 61, 70)]

@@ -28,6 +28,7 @@ from domain.events import (
 )
 from domain.phone import PhoneNumber
 from domain.policy import Policy
+from domain.rates import RateCard
 from domain.refusals import Refusal
 from domain.verification import Attempt, Caller, NewCode, Verification
 from tests.support.clock import NOON
@@ -167,9 +168,16 @@ def cancelled(*, at: float = 5, of: str = "ver_1") -> VerificationCancelled:
 
 
 def request(
-    *, at: float, of: str = "ver_2", phone: PhoneNumber = NUMBER, policy: Policy = DEFAULTS, price: int = 1, **more: Any
+    *,
+    at: float,
+    of: str = "ver_2",
+    phone: PhoneNumber = NUMBER,
+    policy: Policy = DEFAULTS,
+    price: int | None = 1,
+    **more: Any,
 ) -> Callable[[Verification], Event]:
-    command = NewCode(phone=phone, verification_id=of, seed=f"seed of {of}", price_credits=price, **more)
+    card = None if price is None else RateCard(per="message", prices={"*": price})
+    command = NewCode(phone=phone, verification_id=of, seed=f"seed of {of}", card=card, **more)
     return lambda state: verifications.request(state, command, policy=policy, now=moment(at))
 
 
@@ -222,7 +230,15 @@ def added(credits: int) -> CreditAdded:
 
 
 def debited(credits: int = 1, *, of: str = "ver_1", send: int = 1) -> CreditDebited:
-    return CreditDebited(at=NOON, verification_id=of, send=send, credits=credits, rate_card="flat-1")
+    return CreditDebited(
+        at=NOON,
+        verification_id=of,
+        send=send,
+        credits=credits,
+        rate_card=RateCard(per="message", prices={"*": credits}).id,
+        country="US",
+        unit_credits=credits,
+    )
 
 
 def issued(name: str = "a", *, kind: Literal["sk_live", "pk_live"] = "sk_live") -> KeyIssued:

@@ -28,6 +28,7 @@ from domain.events import (
     TokenRedeemed,
     Verified,
 )
+from domain.rates import FLAT
 from tests.support.bundles import BundleWriter, Log, chunks
 
 BEGIN = datetime(2026, 10, 1, tzinfo=UTC)
@@ -95,7 +96,18 @@ class Traffic:
             ),
         )
         if price:
-            yield "", CreditDebited(at=at, verification_id=of, send=1, credits=price, rate_card="flat-1")
+            yield (
+                "",
+                CreditDebited(
+                    at=at,
+                    verification_id=of,
+                    send=1,
+                    credits=price,
+                    rate_card=FLAT.id,
+                    country=country,
+                    unit_credits=1,
+                ),
+            )
         if chance.random() < 0.03:
             failed = SendFailed(at=self._after(1), verification_id=of, send=1, reason="unreachable", provider="inbox")
             events: list[tuple[str, Event]] = [(stream, failed)]

@@ -110,7 +110,7 @@ def test_usage_is_the_servers_own_by_another_path():
     entries = [decode(entry) for entry in whole("acct_first", events=5_000)]
     facts = [Fact(one.position, one.stream, one.version, codec.decode(one.type, one.body)) for one in entries]
     batch = {"acct_first": facts}
-    counted = usage.counted(batch, usage.begun_in(batch))
+    counted = usage.counted(batch, usage.beginnings(batch, lambda *_: []))
     books = Books(kept_max=100)
     for entry in entries:
         books.see(entry)
