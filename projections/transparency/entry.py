@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 ENTRY_BYTES_MAX: Final = 65_535  # what the u16 length of a C2SP entry bundle can say
 SIZE_MAX: Final = 2**63 - 1
+NESTING_MAX: Final = 64  # objects and lists within each other in a body: where Python gives up depends on its version
 
 _EVENT: Final = re.compile(
     r'\{"log":"(acct_[0-9A-Za-z]{1,64}(?:-test)?)","position":([1-9][0-9]{0,14}),"stream":"([0-9A-Za-z_.-]{0,128})",'
@@ -76,7 +77,7 @@ def decode(entry: bytes) -> Entry:
     """The event of an entry; raises MalformedEntry unless these are the very bytes that `encode` gives for it.
 
     The body must be a JSON object in UTF-8 that reads in one way only: no name twice in an object, no lone surrogate,
-    no NaN and no number beyond a float.
+    no NaN, no number beyond a float, and nothing nested more than 64 deep.
     """
     if len(entry) > ENTRY_BYTES_MAX:
         raise MalformedEntry(f"an entry has at most {ENTRY_BYTES_MAX} bytes, this one {len(entry)}")
@@ -90,6 +91,8 @@ def decode(entry: bytes) -> Entry:
         data, end = _READ(text, begin)
         if end != len(text) - 1:
             raise MalformedEntry("the body of an entry is not one JSON object")
+        if text.count("{") + text.count("[") > NESTING_MAX and _depth(data) > NESTING_MAX:
+            raise MalformedEntry(f"the body of an entry is nested more than {NESTING_MAX} deep")
         if "\\" in text:
             json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate can be written as an escape only
     except MalformedEntry:
@@ -118,6 +121,15 @@ def decode_head(entry: bytes) -> Head:
     if size > SIZE_MAX or b2a_base64(root, newline=False) != match[3]:
         raise MalformedEntry("not the entry of a head")
     return Head(log, size, root)
+
+
+def _depth(value: Any) -> int:
+    """How many objects and lists are within each other."""
+    depth, inner = 0, [value]
+    while inner := [one for one in inner if isinstance(one, dict | list)]:
+        depth += 1
+        inner = [deeper for one in inner for deeper in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def decode_bundle(bundle: bytes) -> list[bytes]:
     begin, length = 0, len(bundle)
     while begin < length:
         end = begin + 2 + int.from_bytes(bundle[begin : begin + 2], "big")
-        if begin + 2 > length or end > length or len(entries) == TILE_WIDTH:
+        if end > length or len(entries) == TILE_WIDTH:
             raise MalformedBundle("not a bundle of entries")
         entries.append(bundle[begin + 2 : end])
         begin = end

@@ -159,7 +159,7 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
     if not 0 <= old <= new <= SIZE_MAX:
         raise ProofRefused(f"a tree of {new} leaves was never one of {old}")
     _check_hashes([old_root, new_root, *proof])
-    if (old == 0 and old_root != EMPTY_ROOT) or (new == 0 and new_root != EMPTY_ROOT):
+    if old == 0 and old_root != EMPTY_ROOT:
         raise ProofRefused("that is not the root of the empty tree")
     if old in {0, new}:
         if proof or (old == new and old_root != new_root):

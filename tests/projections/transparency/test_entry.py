@@ -178,6 +178,27 @@ def test_the_largest_entry_fills_a_length_of_two_bytes():
     assert (len(entry), decode(entry).body) == (65_535, body)
 
 
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
+def test_a_body_is_nested_64_deep_at_most_whatever_python_reads(opened, closed):
+    def nested(depth: int) -> bytes:
+        inner = opened * (depth - 1) + "{}" * (opened != "[") + closed * (depth - 1)
+        return WRITTEN.replace(BODY, f'{{"a":{inner}}}'.encode())
+
+    deepest = 64 - (opened != "[")
+    assert json.loads(nested(deepest))["data"] == decode(nested(deepest)).data
+    with pytest.raises(MalformedEntry, match="64 deep"):
+        decode(nested(deepest + 1))
+    wide = WRITTEN.replace(BODY, b'{"a":"' + b"[{" * 200 + b'","b":[' + b"[]," * 200 + b"[]]}")
+    assert len(decode(wide).data["b"]) == 201
+
+
+def test_positions_versions_and_sizes_have_a_last_one():
+    last = b"\xff" * 16
+    entry = encode(LOG, 2**48 - 1, "", 2**63 - 1, last, "CodeSent.v1", b"{}")
+    assert decode(entry)[:5] == (LOG, 2**48 - 1, "", 2**63 - 1, "ffffffff-ffff-ffff-ffff-ffffffffffff")
+    assert decode_head(encode_head(LOG, 2**63 - 1, last * 2)) == Head(LOG, 2**63 - 1, last * 2)
+
+
 def test_a_head_is_the_log_its_size_and_its_root():
     assert encode_head(f"{LOG}-test", 120, b"\7" * 32) == HEAD
     assert decode_head(HEAD) == Head(f"{LOG}-test", 120, b"\7" * 32)

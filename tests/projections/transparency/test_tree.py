@@ -227,6 +227,10 @@ def test_a_tile_that_is_missing_or_short_is_a_lookup_error(short):
         (lambda: verify_consistency(1, 1, LEAVES[0][:31], LEAVES[0][:31], []), "32 bytes"),
         (lambda: verify_consistency(0, 5, LEAVES[0], LEAVES[0], []), "empty tree"),
         (lambda: verify_consistency(0, 0, LEAVES[0], LEAVES[0], []), "empty tree"),
+        (lambda: verify_consistency(0, 0, EMPTY_ROOT, LEAVES[0], []), "one root"),
+        (lambda: verify_consistency(5, 5, LEAVES[0], LEAVES[1], []), "one root"),
+        (lambda: verify_consistency(5, 5, LEAVES[0], LEAVES[0], [LEAVES[0]]), "need no proof"),
+        (lambda: verify_consistency(4, 5, LEAVES[0], LEAVES[0], []), "proof is empty"),
         (lambda: verify_consistency(0, 5, EMPTY_ROOT, LEAVES[0], [LEAVES[0]]), "need no proof"),
     ],
 )
