@@ -39,6 +39,14 @@ HANDED_OVER = {
     "application": OUTSIDE,
     "projections": OUTSIDE - {"os", "pathlib"} | {"time"},
 }
+# The modules of `interfaces` that may look at views.
+READERS = {
+    "interfaces/cli/projections.py",
+    "interfaces/http/reads.py",
+    "interfaces/http/reports.py",
+    "interfaces/http/views.py",
+    "interfaces/projecting.py",
+}
 CLOCKS = {"now", "today", "utcnow"}
 
 
@@ -87,6 +95,15 @@ def test_a_layer_uses_its_own_libraries_only(layer: str) -> None:
 def test_no_layer_inside_reads_a_clock_by_itself(layer: str) -> None:
     found = {str(path.relative_to(ROOT)): clocks(path.read_text()) for path in modules(layer)}
     assert {path: calls for path, calls in found.items() if calls} == {}
+
+
+def test_only_reads_know_the_views() -> None:
+    """What decides, sends or lets in looks at the ledger: a view may be late."""
+    found = {
+        str(path.relative_to(ROOT)) for path in modules("interfaces") if "projections" in imports(path.read_text())
+    }
+    assert found == READERS
+    assert not {name for path in modules("application") for name in imports(path.read_text())} & {"projections"}
 
 
 def test_interfaces_use_what_the_servers_lock_holds() -> None:
