@@ -181,7 +181,7 @@ def test_the_process_makes_again_what_somebody_drops(
     business: Business, conninfo: str, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projecting, "AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr(projecting, "TURN_SECONDS", 0.01)
+    monkeypatch.setattr(projecting, "TIDY_SECONDS", 0.01)
     stop = threading.Event()
     poisons: list[Any] = []
 
