@@ -19,8 +19,10 @@ LOOK_SECONDS: Final = 0.1
 """Between two looks for news."""
 LOOK_SHARE_MAX: Final = 0.2
 """Where a look takes long because there are many logs, looking takes at most this share of the time."""
-TURN_SECONDS: Final = 10.0
-"""Between two tries to become the one that runs, and two looks whether all views are there and no killed rebuild's are."""
+TAKE_OVER_SECONDS: Final = 2.0
+"""Between two tries to become the one that runs."""
+TIDY_SECONDS: Final = 10.0
+"""Between two looks whether all views are there and no killed rebuild's are."""
 AGAIN_SECONDS: Final = 1.0
 STATEMENT_SECONDS_MAX: Final = 120
 _OPTIONS: Final = "-c idle_in_transaction_session_timeout=60s -c jit=off -c statement_timeout="
@@ -50,7 +52,7 @@ def run(
         try:
             with connect(conninfo) as connection:
                 while not stop.is_set() and not _is_ours(connection):
-                    stop.wait(TURN_SECONDS)
+                    stop.wait(TAKE_OVER_SECONDS)
                 if not stop.is_set():
                     _keep_up(connection, conninfo, stop=stop, on_failure=on_failure, on_poison=on_poison)
         except psycopg.Error as error:
@@ -83,7 +85,7 @@ def _keep_up(
             if _rebuilt(conninfo, runner, missing, stop=stop, on_failure=on_failure):
                 return  # begin again, with all of them
             continue
-        if begun - tidied > TURN_SECONDS:
+        if begun - tidied > TIDY_SECONDS:
             drop_leftovers(connection)
             if not all(is_there(connection, view) for view in runner.views):
                 return  # somebody dropped one while nothing happened

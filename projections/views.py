@@ -32,6 +32,9 @@ SELECT coalesce(sum(t.position), 0)::bigint, coalesce(sum(h.position - coalesce(
 FROM doneotp.heads AS h LEFT JOIN doneotp_views.tracking AS t USING (log)"""
 
 _LAG_OF_NONE: Final = b"SELECT 0::bigint, coalesce(sum(position), 0)::bigint FROM doneotp.heads"
+_AHEAD: Final = b"""
+SELECT 1 FROM doneotp_views.tracking AS t LEFT JOIN doneotp.heads AS h USING (log)
+WHERE t.position > coalesce(h.position, 0) LIMIT 1"""
 # For readers: the head of a log, and up to where views may be asked for it: nowhere before they are of this version.
 REACH: Final = b"""
 SELECT h.position, CASE WHEN (SELECT count(*) FROM doneotp_views.revisions WHERE view || ' ' || revision = ANY (%b)) = %b
@@ -62,6 +65,9 @@ def prepare(connection: psycopg.Connection[Any], views: Sequence[AnyProjection])
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (BATCH_LOCK,))
         connection.execute("CREATE SCHEMA IF NOT EXISTS doneotp_views")
+        if _is_ahead(connection):  # the ledger was restored to an earlier moment: this is another history
+            connection.execute("DROP SCHEMA doneotp_views CASCADE")
+            connection.execute("CREATE SCHEMA doneotp_views")
         connection.execute(_TRACKING.format(schema=LIVE).encode())
         connection.execute(_REVISIONS.encode())
         is_new = connection.execute("SELECT 1 FROM doneotp_views.tracking LIMIT 1").fetchone() is None
@@ -77,6 +83,12 @@ def prepare(connection: psycopg.Connection[Any], views: Sequence[AnyProjection])
             else:
                 missing.append(view)
     return missing
+
+
+def _is_ahead(connection: psycopg.Connection[Any]) -> bool:
+    if connection.execute("SELECT to_regclass('doneotp_views.tracking')").fetchone() == (None,):
+        return False
+    return connection.execute(_AHEAD).fetchone() is not None
 
 
 def is_there(connection: psycopg.Connection[Any], view: AnyProjection) -> bool:

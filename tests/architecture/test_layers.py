@@ -43,6 +43,19 @@ HANDED_OVER = {
 }
 # The auditor's tool is a program of its own: these read what it was started with.
 STARTED = {"projections/audit/__main__.py", "projections/audit/cli.py"}
+# The modules of `interfaces` that may look at views.
+READERS = {
+    "interfaces/cli/audit.py",
+    "interfaces/cli/projector.py",
+    "interfaces/cli/sealed.py",
+    "interfaces/http/audit.py",
+    "interfaces/sealing.py",
+    "interfaces/cli/projections.py",
+    "interfaces/http/reads.py",
+    "interfaces/http/reports.py",
+    "interfaces/http/views.py",
+    "interfaces/projecting.py",
+}
 CLOCKS = {"now", "today", "utcnow"}
 
 
@@ -97,6 +110,15 @@ def test_the_auditors_tool_uses_nothing_but_itself_and_pythons_own_library():
 def test_no_layer_inside_reads_a_clock_by_itself(layer: str) -> None:
     found = {str(path.relative_to(ROOT)): clocks(path.read_text()) for path in modules(layer)}
     assert {path: calls for path, calls in found.items() if calls} == {}
+
+
+def test_only_reads_know_the_views() -> None:
+    """What decides, sends or lets in looks at the ledger: a view may be late."""
+    found = {
+        str(path.relative_to(ROOT)) for path in modules("interfaces") if "projections" in imports(path.read_text())
+    }
+    assert found == READERS
+    assert not {name for path in modules("application") for name in imports(path.read_text())} & {"projections"}
 
 
 def test_interfaces_use_what_the_servers_lock_holds() -> None:

@@ -110,8 +110,17 @@ def test_the_curls_of_the_readme_are_those_that_serve_prints(documented: Server)
 
 def test_the_commands_of_the_operations_do_what_they_say(documented: Server, tmp_path: Path) -> None:
     reader = Reader(documented, tmp_path)
-    administered, examined, dumped, restored = [reader.paste(block).splitlines() for block, _ in printed(OPERATIONS)]
+    said = [reader.paste(block).splitlines() for block, _ in printed(OPERATIONS)]
+    administered, examined, projected, dumped, restored = said
     assert (administered[-1], examined[-1]) == (f"{documented.account_id} resumed", "all is well")
+    assert [line.split()[0] for line in projected] == [
+        "balances",
+        "usage",
+        "activity",
+        "verifications",
+        "rebuilt",
+        "rebuilt",
+    ]
     assert (dumped, restored) == ([], ["t"])
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from interfaces import bootstrap, secrets, serving, settings
 from interfaces.bootstrap import Books
 from interfaces.sms.inbox import Inbox
+from interfaces.world import process_name
 from tests.support.server import STOP_SECONDS_MAX, Server, environment, wait_for
 
 
@@ -40,7 +41,7 @@ def hosted(home: Path, **more: str) -> Iterator[Hosted]:
             stop = asyncio.Event()
             handles.append((asyncio.get_running_loop(), stop))
             await serving.serve(
-                books, configured, listener, inbox=Inbox(), process="0123456789", ready=ready.set, stop=stop
+                books, configured, listener, inbox=Inbox(), process=process_name(), ready=ready.set, stop=stop
             )
 
         thread = threading.Thread(target=asyncio.run, args=(serve(),))

@@ -181,7 +181,7 @@ def test_the_process_makes_again_what_somebody_drops(
     business: Business, conninfo: str, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projecting, "AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr(projecting, "TURN_SECONDS", 0.01)
+    monkeypatch.setattr(projecting, "TIDY_SECONDS", 0.01)
     stop = threading.Event()
     poisons: list[Any] = []
 
@@ -222,3 +222,13 @@ def test_the_process_makes_again_what_somebody_drops(
     connection.execute("DROP SCHEMA doneotp_views CASCADE")
     catch_up(connection)
     assert (digests(connection), poisons) == (found, [])
+
+
+def test_views_of_a_later_history_are_made_again(business: Business, connection: psycopg.Connection[Any]) -> None:
+    """The ledger was restored to an earlier moment, the views were not."""
+    catch_up(connection)
+    sound = digests(connection)
+    connection.execute("UPDATE doneotp_views.tracking SET position = position + 1 WHERE log = 'acct_a'")
+    connection.execute("UPDATE doneotp_views.usage SET sent = sent + 1")
+    catch_up(connection)
+    assert digests(connection) == sound

@@ -1,0 +1,176 @@
+"""What the API answers is exact, whether the views are there, behind, or up to date; decisions do not look at them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from interfaces.http import views
+from tests.faults.hosting import Hosted, hosted
+from tests.http.customer import Customer, number, refusal
+from tests.projections.views import catch_up, runner, tracked
+
+LIMITS = (1, 3, 50)
+STATUSES = ("pending", "verified", "failed", "expired", "cancelled")
+
+
+@pytest.fixture
+def server(tmp_path: Path, url: str) -> Iterator[Hosted]:
+    """The service, with nobody who keeps views."""
+    with hosted(tmp_path / "home", DONEOTP_DATABASE_URL=url) as running:
+        yield running
+
+
+@pytest.fixture
+def customer(server: Hosted) -> Customer:
+    return Customer(server, server.open_account())
+
+
+def live_a_little(customer: Customer) -> None:
+    """One verification of each kind, some on one number, with time going by."""
+    it, phone = customer.test, number()
+    _, code = it.sent(phone)
+    it.advance(seconds=30)
+    assert it.send(phone).status == 200
+    it.redeem(it.check(phone, code).body["token"])
+    for guesses in (5, 2):
+        phone = number()
+        _, code = it.sent(phone)
+        it.guess(phone, code, times=guesses)
+    it.cancel(it.sent(number())[0])
+    it.sent(number())
+    it.advance(seconds=100_000)
+    phone_of_two = number()
+    for _ in range(2):
+        it.check(phone_of_two, it.sent(phone_of_two)[1])
+    it.sent(number())
+    it.settled()
+
+
+def read(customer: Customer) -> dict[str, Any]:
+    """All that the reads answer about the test log."""
+    it = customer.test
+    log = it.log()
+    found: dict[str, Any] = {}
+    for position in range(len(log) + 2):
+        found[f"balance at {position}"] = it.get(f"/v1/balance?position={position}").body
+    for event in log:
+        found[f"balance at {event['at']}"] = it.get(f"/v1/balance?at={event['at']}").body
+        if "verification_id" in event["data"]:
+            of = event["data"]["verification_id"]
+            found[of] = it.verification(of).body
+    for path, name in (("usage", "rows"), ("activity", "activity"), ("verifications", "verifications")):
+        for more in ("", *(f"&status={status}" for status in STATUSES if path == "verifications")):
+            for limit in LIMITS:
+                rows, cursor = [], ""
+                while cursor is not None:
+                    page = it.get(f"/v1/{path}?limit={limit}{more}{cursor and '&cursor=' + cursor}").body
+                    assert page["position"] == len(log)
+                    assert len(page[name]) <= limit
+                    rows += page[name]
+                    cursor = page["cursor"]
+                found[f"{path}{more}"] = rows
+                assert found.setdefault(f"{path}{more} whole", rows) == rows
+    return found
+
+
+def test_answers_do_not_depend_on_how_far_the_views_are(
+    server: Hosted, customer: Customer, connection: psycopg.Connection[Any]
+) -> None:
+    live_a_little(customer)
+    without = read(customer)
+    assert {status for status in STATUSES if without[f"verifications&status={status}"]} == set(STATUSES)
+    running = runner(connection, events_max=13)
+    log = f"{customer.account_id}-test"
+    states = 0
+    while running.turn().is_full:
+        if states != tracked(connection).get(log, 0):
+            states = tracked(connection)[log]
+            assert read(customer) == without
+    assert states
+    assert read(customer) == without
+    live_a_little(customer)
+    behind = read(customer)
+    catch_up(connection)
+    assert read(customer) == behind
+
+
+def test_the_balance_at_every_position_is_the_fold(
+    server: Hosted, customer: Customer, connection: psycopg.Connection[Any]
+) -> None:
+    it = customer.live
+    for _ in range(3):
+        it.verified(number())
+        server.books.administration.add_credit(customer.account_id, credits=7, reference=number(), by="test")
+    log = it.settled()
+    catch_up(connection)
+    server.books.administration.add_credit(customer.account_id, credits=5, reference="late", by="test")
+    log = it.settled()
+    figures = {"CreditAdded": 0, "CreditDebited": 0, "CreditRefunded": 0}
+    folded = [(0, 0, 0, 0)]
+    for event in log:
+        if event["type"] in figures:
+            figures[event["type"]] += event["data"]["credits"]
+        added, debited, refunded = figures.values()
+        folded.append((added - debited + refunded, added, debited, refunded))
+    found = [it.get(f"/v1/balance?position={position}").body for position in range(len(log) + 1)]
+    names = ("available", "added", "debited", "refunded")
+    assert [tuple(balance[name] for name in names) for balance in found] == folded
+    assert [balance["position"] for balance in found] == list(range(len(log) + 1))
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:60Z"])
+def test_moments_at_the_ends_of_time_are_answered(
+    customer: Customer, connection: psycopg.Connection[Any], at: str
+) -> None:
+    catch_up(connection)
+    answer = customer.live.get(f"/v1/balance?at={at}")
+    if at.startswith("1969"):
+        assert refusal(answer) == (400, "invalid_request")
+    else:
+        assert answer.body["position"] == (0 if at.startswith("0001") else 6)
+
+
+def test_a_read_that_would_have_to_fold_too_much_says_so(
+    customer: Customer, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "TAIL_MAX", 5)
+    reads = ("balance?position=3", "verifications", "usage", "activity")
+    told = {read: customer.live.get(f"/v1/{read}") for read in reads}
+    assert {refusal(answer) for answer in told.values()} == {(503, "service_unavailable")}
+    assert customer.live.get("/v1/balance").body["position"] == 6
+    catch_up(connection)
+    assert {customer.live.get(f"/v1/{read}").status for read in reads} == {200}
+
+
+def test_while_somebody_has_dropped_a_view_its_reads_say_so(
+    customer: Customer, connection: psycopg.Connection[Any]
+) -> None:
+    catch_up(connection)
+    connection.execute("DROP TABLE doneotp_views.usage")
+    assert refusal(customer.live.get("/v1/usage")) == (503, "service_unavailable")
+    assert customer.live.get("/v1/balance?position=3").status == 200
+
+
+def test_a_view_of_another_revision_is_not_asked(customer: Customer, connection: psycopg.Connection[Any]) -> None:
+    catch_up(connection)
+    sound = customer.live.get("/v1/balance?position=6").body
+    connection.execute("UPDATE doneotp_views.balances SET added = 0")
+    assert customer.live.get("/v1/balance?position=6").body != sound
+    connection.execute("UPDATE doneotp_views.revisions SET revision = 99 WHERE view = 'balances'")
+    assert customer.live.get("/v1/balance?position=6").body == sound
+
+
+def test_decisions_do_not_believe_a_view(customer: Customer, connection: psycopg.Connection[Any]) -> None:
+    """Views that say that nothing is left, and that everything is verified, change no answer to a send or a check."""
+    phone = number()
+    _, code = customer.live.sent(phone)
+    customer.live.settled()
+    catch_up(connection)
+    connection.execute("UPDATE doneotp_views.balances SET available = 0, added = 0")
+    connection.execute("UPDATE doneotp_views.verifications SET outcome = 'failed', attempts_left = 0")
+    assert customer.live.send(number()).status == 200
+    assert customer.live.check(phone, code).status == 200
+    assert customer.live.get("/v1/balance").body["available"] == 998
