@@ -93,7 +93,7 @@ def test_activity_tells_who_did_what_and_why(customer: Customer) -> None:
     ]
     assert told[::-1][6:] == [
         (key_id, "203.0.113.0/24", "CodeRequested", "accepted", "first message"),
-        ("system", "", "CreditDebited", "debited", "credits: 1, message 1, rate card flat-1"),
+        ("system", "", "CreditDebited", "debited", "credits: 1, message 1, rate card rc_5ac86ae57a3c1c27"),
         ("inbox", "", "CodeSent", "sent", "message 1"),
         (key_id, "127.0.0.0/24", "AttemptFailed", "wrong_code", "attempts left: 4"),
         (key_id, "127.0.0.0/24", "Verified", "verified", "right code"),

@@ -13,6 +13,8 @@ UNSAID = (
     "seconds must be at least 1, and at most",  # nor a sum over earlier requests
     "verification_id is required with a public key.",  # nor a field that depends on the kind of key
     "client_ip is for secret keys",
+    "from must not be after to",  # nor an order between parameters
+    "from and to must be sizes in their order",
 )
 """How the details begin that name a form which a JSON Schema cannot say."""
 
