@@ -126,6 +126,14 @@ def test_an_entry_that_is_none_is_named(desk: Desk, raw):
     assert [(found.name, found.position) for found in replayed.findings] == [("entry-malformed", 10)]
 
 
+@pytest.mark.parametrize("depth", [100, 800, 960, 990])
+def test_a_deep_body_is_named(desk: Desk, depth):
+    body = b'{"at":' + b"[" * depth + b'"\\u002b14155552671"' + b"]" * depth + b"}"
+    deep = [entry("acct_x", 1, "", 1, topic="AccountResumed.v1", body=body)]
+    found = {name.split()[0] for name in names(desk.bundle({"acct_x": deep}, seals=1).directory)}
+    assert found & {"entry-malformed", "numbers-masked"}
+
+
 def test_a_body_of_the_wrong_shape_is_named(desk: Desk):
     for body in (b"{}", b'{"at":{}}', b'{"at":"2026-11-01T12:00:00Z","verification_id":[]}', b'{"verification_id":7}'):
         odd = [
