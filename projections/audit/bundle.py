@@ -17,7 +17,7 @@ LOG_NAME: Final = re.compile(r"acct_[0-9A-Za-z]{1,64}(?:-test)?", re.ASCII)
 NOTE_BYTES_MAX: Final = 1 << 20
 TILE_BYTES_MAX: Final = 256 * 32
 ENTRIES_BYTES_MAX: Final = 256 * (2 + 65_535)
-DOCUMENT_BYTES_MAX: Final = 1 << 30
+DOCUMENT_BYTES_MAX: Final = 1 << 20
 _FLAGS: Final = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
 )

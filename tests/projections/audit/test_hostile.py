@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.rates import FLAT
 from projections.audit.bundle import Bundle
 from projections.audit.replay import replay
 from projections.audit.verify import verify
@@ -47,6 +48,14 @@ def test_a_file_without_a_place_is_named(desk: Desk, path):
     directory = desk.bundle().directory
     write(directory / path)
     assert names(directory) == ["unexpected-file"]
+
+
+def test_a_rate_card_is_the_one_of_its_name(desk: Desk):
+    directory = desk.bundle().directory
+    write(directory / f"ratecards/{FLAT.id}.json", FLAT.content())
+    assert names(directory) == []
+    write(directory / f"ratecards/{FLAT.id}.json", FLAT.content().replace(b"1", b"2"))
+    assert names(directory) == ["card-differs"]
 
 
 def test_a_link_is_not_followed(desk: Desk):
