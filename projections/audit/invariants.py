@@ -55,7 +55,7 @@ class LogInvariants:
     def __init__(self, log: str, report: Report, *, kept_max: int = KEPT_MAX) -> None:
         self.available = 0
         self.types: set[str] = set()
-        """Every type of event that was seen."""
+        """Every type of event that was seen, of those this tool knows."""
         self._log = log
         self._is_test = log.endswith(TEST_SUFFIX)
         self._report = report
@@ -67,7 +67,6 @@ class LogInvariants:
     def see(self, place: int, entry: Entry) -> None:
         """The entry at this place, from 1."""
         log, position, stream, version, _, type_, body, data = entry
-        self.types.add(type_)
         if log != self._log:
             self._break("entry-of-this-log", place)
         if position != place:
@@ -86,6 +85,7 @@ class LogInvariants:
             self._break("opened-first", place)
         if complaint is not None:
             return
+        self.types.add(type_)
         if "verification_id" in data:
             self._flows.see(place, type_, data)
         self._see_account(place, type_, entry)

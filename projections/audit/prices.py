@@ -1,6 +1,7 @@
 """Rate cards as a log adopts them, and what a message costs by the one in force. A card is named by its content."""
 
 import json
+from bisect import bisect_right, insort
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -45,20 +46,23 @@ class Cards:
     def adopt(self, data: dict[str, Any]) -> bool:
         """Take a RateCardAdopted; False when it does not name what it holds."""
         card = Card(data["per"], data["prices"])
-        self._adopted.append((moment(data["effective_from"]), card.id, card))
-        self._adopted.sort(key=lambda one: one[0])
+        insort(self._adopted, (moment(data["effective_from"]), card.id, card), key=_day)
         return bool(card.id == data["rate_card"])
 
     def is_price(self, debit: dict[str, Any], *, requested: dict[str, Any]) -> bool:
         """Whether a debit is what the card in force asks for the message, and says so."""
         at = moment(requested["at"])
-        in_force = (one for one in reversed(self._adopted) if one[0] <= at)
-        _, name, card = next(in_force, (at, _FLAT_ID, FLAT))
+        place = bisect_right(self._adopted, at, key=_day)
+        _, name, card = self._adopted[place - 1] if place else (at, _FLAT_ID, FLAT)
         country = requested["country"]
         unit = card.prices.get(country, card.prices.get(ELSEWHERE))
         units = requested.get("segments", 1) if card.per == "segment" else 1
         said = (debit["rate_card"], debit.get("country", ""), debit.get("units", 1), debit.get("unit_credits", 0))
         return said == (name, country, units, unit) and debit["credits"] == units * debit.get("unit_credits", 0)
+
+
+def _day(adopted: tuple[datetime, str, Card]) -> datetime:
+    return adopted[0]
 
 
 _FLAT_ID: Final = FLAT.id

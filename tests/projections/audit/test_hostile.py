@@ -6,14 +6,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from domain.rates import FLAT
+from domain.events import CreditRefunded, Event, RateCardAdopted
+from domain.rates import FLAT, RateCard
 from projections.audit.bundle import Bundle
 from projections.audit.replay import replay
 from projections.audit.verify import verify
 from projections.transparency.entry import encode_head
 from tests.support.auditor import Desk, names
-from tests.support.bundles import BundleWriter, Signer, entry, files_of, write_account_bundle, write_bundle
+from tests.support.bundles import BundleWriter, Log, Signer, entry, files_of, write_account_bundle, write_bundle
+from tests.support.clock import NOON
+from tests.support.given import added, debited, moment, opened, requested
 from tests.support.traffic import whole
 
 FIRST = "accounts/acct_first"
@@ -153,6 +157,21 @@ def test_a_body_of_the_wrong_shape_is_named(desk: Desk):
         found = names(desk.bundle({"acct_x": odd}, seals=1).directory)
         assert {name.split()[0] for name in found} <= {"event-fields-valid", "event-fields-known", "opened-first"}
         assert found
+
+
+def test_a_log_made_to_be_slow_is_not(desk: Desk):
+    """So many refunds, debits and rate cards of one verification that anything quadratic would be felt."""
+    log, card = Log("acct_x"), RateCard(per="message", prices={"*": 1})
+    log.add(("", replace(opened(), account_id="acct_x")), ("", added(10**6)), ("s", requested()), ("", debited()))
+    many: list[tuple[str, Event]] = []
+    for send in range(15_000):
+        refund = CreditRefunded(at=NOON, verification_id="ver_1", send=send, credits=1, reason="twice")
+        waits = RateCardAdopted(
+            at=NOON, rate_card=card.id, per=card.per, prices=card.prices, effective_from=moment(-send)
+        )
+        many += [("", debited(send=send)), ("", refund), ("", waits)]
+    found = names(desk.bundle({"acct_x": log.add(*many).entries}, seals=1).directory)
+    assert found == ["debit-pays-one-request acct_x 5"]
 
 
 def test_a_bundle_of_nothing_is_no_bundle(tmp_path: Path):
