@@ -17,9 +17,13 @@ LOG_NAME: Final = re.compile(r"acct_[0-9A-Za-z]{1,64}(?:-test)?", re.ASCII)
 NOTE_BYTES_MAX: Final = 1 << 20
 TILE_BYTES_MAX: Final = 256 * 32
 ENTRIES_BYTES_MAX: Final = 256 * (2 + 65_535)
-DOCUMENT_BYTES_MAX: Final = 1 << 30
+DOCUMENT_BYTES_MAX: Final = 1 << 20
+_FLAGS: Final = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+)
+"""Not every system has all of these."""
 DEPTH_MAX: Final = 12
-"""Directories below each other: the deepest tile of a tree of 2^63 needs as many."""
+"""Directories below each other: the deepest tile of a tree of 2^63 needs no more."""
 
 
 class Bundle:
@@ -34,7 +38,7 @@ class Bundle:
         if not self._has_directory(path.rpartition("/")[0]):
             raise Found(Finding("missing-file", f"There is no {path}.", file=path))
         try:
-            handle = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = os.open(self.root / path, _FLAGS)
         except FileNotFoundError:
             raise Found(Finding("missing-file", f"There is no {path}.", file=path)) from None
         except (OSError, ValueError):

@@ -1,6 +1,5 @@
 """What lies in a bundle beside the trees' own files, and whether every file has a place there."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -8,12 +7,13 @@ from typing import Final
 
 from projections.audit.bundle import DOCUMENT_BYTES_MAX, Bundle, unexpected
 from projections.audit.findings import Finding, Found
+from projections.audit.prices import named
 from projections.audit.schemas import PUBLISHED
 from projections.transparency.tiles import MalformedPath, parse_path, width_at
 
 _ACCOUNT: Final = re.compile(r"accounts/(acct_[0-9A-Za-z]{1,64}(?:-test)?)/(.+)", re.ASCII)
 _SCHEMA: Final = re.compile(r"schemas/([A-Za-z0-9.]{1,80})\.json", re.ASCII)
-_CARD: Final = re.compile(r"ratecards/[A-Za-z0-9_.:-]{1,128}\.json", re.ASCII)
+_CARD: Final = re.compile(r"ratecards/(rc_[0-9a-f]{16})\.json", re.ASCII)
 _STATEMENT: Final = re.compile(
     r"statements/acct_[0-9A-Za-z]{1,64}(?:-test)?/[A-Za-z0-9_.-]{1,64}\.(?:json|csv|jsonl)", re.ASCII
 )
@@ -31,8 +31,8 @@ def stray(bundle: Bundle, sizes: Mapping[str, int | None], *, types: set[str], i
         elif (schema := _SCHEMA.fullmatch(path)) is not None:
             seen.add(schema[1])
             yield from _check_schema(bundle, path, schema[1])
-        elif _CARD.fullmatch(path):
-            yield from _check_card(bundle, path)
+        elif (card := _CARD.fullmatch(path)) is not None:
+            yield from _check_card(bundle, path, card[1])
         elif not _belongs(path, sizes, is_whole=is_whole):
             yield unexpected(path)
     for type_ in sorted(types - seen):
@@ -72,10 +72,11 @@ def _check_schema(bundle: Bundle, path: str, type_: str) -> Iterator[Finding]:
         yield Finding("schema-known", f"{path} is not a schema that this tool knows.", file=path)
 
 
-def _check_card(bundle: Bundle, path: str) -> Iterator[Finding]:
+def _check_card(bundle: Bundle, path: str, name: str) -> Iterator[Finding]:
     try:
-        json.loads(bundle.read(path, bytes_max=DOCUMENT_BYTES_MAX))
+        content = bundle.read(path, bytes_max=DOCUMENT_BYTES_MAX)
     except Found as found:
         yield found.finding
-    except (ValueError, RecursionError):
-        yield Finding("document-malformed", f"{path} is not JSON.", file=path)
+        return
+    if named(content) != name:
+        yield Finding("card-differs", f"{path} is not the rate card of this name.", file=path)

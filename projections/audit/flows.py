@@ -44,8 +44,8 @@ class _Flow:
         self.token_id: str | None = None
         self.token_expires_at = ""
         self.redeemed = False
-        self.debits: dict[int, int] | tuple[()] = ()
-        self.refunded: tuple[int, ...] = ()
+        self.debits: dict[int, int] | None = None
+        self.refunded: set[int] | None = None
 
 
 class Flows:
@@ -130,18 +130,22 @@ class Flows:
         if (place - 1, data["verification_id"], data["send"], data["credits"]) != self._requested:
             self._report("debit-pays-one-request", place)
         if flow is not None:
-            flow.debits = {**dict(flow.debits), data["send"]: data["credits"]}
+            if flow.debits is None:
+                flow.debits = {}
+            flow.debits[data["send"]] = data["credits"]
 
     def _fail_send(self, place: int, data: dict[str, Any], flow: _Flow) -> None:
         send = data["send"]
-        if send in flow.debits and send not in flow.refunded:
+        if send in (flow.debits or ()) and send not in (flow.refunded or ()):
             self._due = (place, "CreditRefunded.v1", data["verification_id"], send)
 
     def _refund(self, place: int, data: dict[str, Any], flow: _Flow) -> None:
         send = data["send"]
-        if send in flow.refunded or dict(flow.debits).get(send) != data["credits"]:
+        if flow.refunded is None:
+            flow.refunded = set()
+        if send in flow.refunded or (flow.debits or {}).get(send) != data["credits"]:
             self._report("refund-for-one-debit", place)
-        flow.refunded = (*flow.refunded, send)
+        flow.refunded.add(send)
 
     def _fail_attempt(self, place: int, data: dict[str, Any], flow: _Flow) -> None:
         flow.failures += 1

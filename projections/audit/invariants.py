@@ -5,11 +5,12 @@ moments that its events carry already.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from projections.audit import known, masks
 from projections.audit.findings import Finding, Report
 from projections.audit.flows import Flows
+from projections.audit.prices import Cards
 from projections.audit.recent import KEPT_MAX
 from projections.transparency.entry import Entry
 
@@ -39,6 +40,8 @@ INVARIANTS: Final[dict[str, str]] = {
     "redeemed-matches-verified": "A redeemed token is the one that its verification earned.",
     "redeemed-before-expiry": "No token is redeemed at or after its expiry.",
     "debit-pays-one-request": "A debit comes right after one CodeRequested of the same message and has its price.",
+    "debit-priced-by-card": "A debit names the rate card in force, and asks what that card says for country and message.",
+    "card-names-its-content": "A rate card that is adopted is named by its content.",
     "refund-for-one-debit": "A refund is for one debit, once, with its credits.",
     "credits-add-up": "A priced request is debited and a paid message that failed is refunded, right after it: what came in "
     "is what went out and what is left.",
@@ -52,17 +55,18 @@ class LogInvariants:
     def __init__(self, log: str, report: Report, *, kept_max: int = KEPT_MAX) -> None:
         self.available = 0
         self.types: set[str] = set()
-        """Every type of event that was seen."""
+        """Every type of event that was seen, of those this tool knows."""
         self._log = log
         self._is_test = log.endswith(TEST_SUFFIX)
         self._report = report
         self._versions: dict[int, int] = {}  # by hash of the stream's name: one for each number that was ever asked
+        self._cards = Cards()
+        self._requested: tuple[int, dict[str, Any]] = (0, {})  # the last CodeRequested, with its place
         self._flows = Flows(self._break, kept_max=kept_max, is_test=self._is_test)
 
     def see(self, place: int, entry: Entry) -> None:
         """The entry at this place, from 1."""
         log, position, stream, version, _, type_, body, data = entry
-        self.types.add(type_)
         if log != self._log:
             self._break("entry-of-this-log", place)
         if position != place:
@@ -81,6 +85,7 @@ class LogInvariants:
             self._break("opened-first", place)
         if complaint is not None:
             return
+        self.types.add(type_)
         if "verification_id" in data:
             self._flows.see(place, type_, data)
         self._see_account(place, type_, entry)
@@ -100,6 +105,7 @@ class LogInvariants:
                 if self._is_test:
                     self._break("test-logs-never-debit", place)
                     return
+                self._see_price(place, data)
                 self.available -= data["credits"]
                 if self.available < 0:
                     self._break("balance-never-negative", place)
@@ -110,13 +116,24 @@ class LogInvariants:
                 if (data["account_id"], data["mode"]) != (self._log.removesuffix(TEST_SUFFIX), mode):
                     self._break("opened-first", place)
             case "CodeRequested.v1":
+                self._requested = (place, data)
                 if self._is_test and data["price_credits"]:
                     self._break("test-logs-never-debit", place)
+            case "RateCardAdopted.v1":
+                if not self._cards.adopt(data):
+                    self._break("card-names-its-content", place)
             case "ClockAdvanced.v1":
                 if not self._is_test:
                     self._break("clocks-advance-in-test-logs", place)
             case _:
                 pass
+
+    def _see_price(self, place: int, debit: dict[str, Any]) -> None:
+        """Whether the price is the card's; a debit that pays for no request beside it has a finding of its own."""
+        before, requested = self._requested
+        pays = before == place - 1 and requested["price_credits"] == debit["credits"]
+        if pays and not self._cards.is_price(debit, requested=requested):
+            self._break("debit-priced-by-card", place)
 
     def _break(self, name: str, place: int) -> None:
         self._report(Finding(name, INVARIANTS[name], self._log, place))

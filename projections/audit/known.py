@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 
 WHOLE_MAX: Final = 2**63 - 1
 Kind = str | tuple[str, ...]
-"""text, whole (a number from 0), moment, texts, wholes (by name), scalars (by name); a tuple lists the texts allowed."""
+"""text, whole (a number from 0), integer (also below), moment, texts, wholes (by name), scalars (by name); a tuple lists the
+texts that are allowed."""
 
 _CALLER: Final[dict[str, Kind]] = {"key_id": "text", "client_ip": "text", "idempotency": "text"}
 _BY: Final[dict[str, Kind]] = {"by": "text"}
@@ -82,7 +83,8 @@ TYPES: Final[dict[str, Shape]] = {
             "tree_size": "whole",
             "root": "text",
             "sha256": "text",
-            **dict.fromkeys(("credits", "added", "opening_balance", "closing_balance"), "whole"),
+            "credits": "integer",
+            **dict.fromkeys(("added", "opening_balance", "closing_balance"), "whole"),
         },
         _BY,
     ),
@@ -114,7 +116,15 @@ def _rules(shape: Shape) -> _Rules:
 
 
 _RULES: Final = {type_: _rules(shape) for type_, shape in TYPES.items()}
-_PYTHON: Final = {"text": str, "whole": int, "moment": str, "texts": list, "wholes": dict, "scalars": dict}
+_PYTHON: Final = {
+    "text": str,
+    "whole": int,
+    "integer": int,
+    "moment": str,
+    "texts": list,
+    "wholes": dict,
+    "scalars": dict,
+}
 _ROWS_MAX: Final = 10_000
 
 
@@ -173,6 +183,8 @@ def _fits(kind: Kind, value: Any) -> bool:
     if isinstance(kind, tuple):
         return value in kind
     match kind:
+        case "integer":
+            return -WHOLE_MAX <= int(value) <= WHOLE_MAX
         case "texts":
             return all(type(inner) is str for inner in value)
         case "wholes":

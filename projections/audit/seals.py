@@ -1,12 +1,11 @@
-"""What was signed: the keys an auditor trusts, checkpoints, and the heads of the accounts as the global log has them."""
+"""What was signed: the keys an auditor trusts, checkpoints, and proofs of an account's head."""
 
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from projections.audit.bundle import LOG_NAME, NOTE_BYTES_MAX, Bundle
 from projections.audit.findings import Finding, Found
-from projections.transparency.entry import Head, MalformedEntry, encode_head
+from projections.transparency.entry import MalformedEntry, encode_head
 from projections.transparency.note import (
     ED25519,
     Checkpoint,
@@ -53,31 +52,6 @@ class Keys:
             return ""
         log = origin.removeprefix(self.origin + "/")
         return log if log != origin and LOG_NAME.fullmatch(log) else None
-
-
-class Heads:
-    """The heads of one log, as the global log has them: sizes that grow, and a root for each."""
-
-    __slots__ = ("_roots", "sizes")
-
-    def __init__(self) -> None:
-        self.sizes = array("Q")
-        self._roots = bytearray()
-
-    def add(self, head: Head) -> bool:
-        """False, and nothing is added, when the size is not larger than the last."""
-        if self.sizes and head.size <= self.sizes[-1]:
-            return False
-        self.sizes.append(head.size)
-        self._roots += head.root
-        return True
-
-    def root(self, index: int) -> bytes:
-        """The root at `sizes[index]`."""
-        return bytes(self._roots[32 * index : 32 * index + 32])
-
-    def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        return ((size, self.root(index)) for index, size in enumerate(self.sizes))
 
 
 @dataclass(slots=True)

@@ -11,9 +11,10 @@ from typing import Any
 from projections.audit.bundle import NOTE_BYTES_MAX, Bundle, TreeFiles
 from projections.audit.contents import stray
 from projections.audit.findings import Finding, Findings, Found
+from projections.audit.heads import Heads, Watch
 from projections.audit.invariants import LogInvariants
 from projections.audit.recompute import Recomputed
-from projections.audit.seals import Heads, Keys, Signed, check_head_proof, read_checkpoint, read_older
+from projections.audit.seals import Keys, Signed, check_head_proof, read_checkpoint, read_older
 from projections.transparency.entry import Entry, MalformedEntry, decode, decode_head
 from projections.transparency.note import Checkpoint
 from projections.transparency.tiles import TILE_WIDTH, tile_path, width_at
@@ -199,7 +200,7 @@ class _Audit:
         files = TreeFiles(self.bundle, log)
         older = [one for name, _, one in kept if name == log]
         wanted = {one.size for one in older if one.size <= checkpoint.size}
-        watch = _Watch(self.heads.get(log) or Heads(), wanted=wanted)
+        watch = Watch(self.heads.get(log) or Heads(), wanted=wanted)
         walk = Recomputed(files, checkpoint.size, sizes=watch.sizes, sealed=watch.see, report=self.report)
         self._check_entries(files, walk)
         bad = watch.first_bad
@@ -265,30 +266,6 @@ class _Audit:
     def _add(self, findings: Iterator[Finding] | Sequence[Finding]) -> None:
         for finding in findings:
             self.report(finding)
-
-
-class _Watch:
-    """Compares roots with a log's heads as they are recomputed; keeps those at the sizes that are wanted."""
-
-    def __init__(self, heads: Heads, *, wanted: set[int]) -> None:
-        self.roots: dict[int, bytes] = {}
-        self.first_bad: tuple[int, int] | None = None
-        """The last size that agreed, and the first that did not."""
-        self.sizes: Sequence[int] = sorted({*heads.sizes, *wanted}) if wanted else heads.sizes
-        self._heads = heads
-        self._wanted = wanted
-        self._next = 0
-        self._good = 0
-
-    def see(self, size: int, root: bytes) -> None:
-        if size in self._wanted:
-            self.roots[size] = root
-        if self._next < len(self._heads.sizes) and self._heads.sizes[self._next] == size:
-            if self._heads.root(self._next) == root:
-                self._good = size
-            elif self.first_bad is None:
-                self.first_bad = (self._good, size)
-            self._next += 1
 
 
 def _again(files: TreeFiles, size: int) -> Iterator[tuple[int, Entry]]:

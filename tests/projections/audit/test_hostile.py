@@ -6,13 +6,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from domain.events import CreditRefunded, Event, RateCardAdopted
+from domain.rates import FLAT, RateCard
 from projections.audit.bundle import Bundle
 from projections.audit.replay import replay
 from projections.audit.verify import verify
 from projections.transparency.entry import encode_head
 from tests.support.auditor import Desk, names
-from tests.support.bundles import BundleWriter, Signer, entry, files_of, write_account_bundle, write_bundle
+from tests.support.bundles import BundleWriter, Log, Signer, entry, files_of, write_account_bundle, write_bundle
+from tests.support.clock import NOON
+from tests.support.given import added, debited, moment, opened, requested
 from tests.support.traffic import whole
 
 FIRST = "accounts/acct_first"
@@ -47,6 +52,14 @@ def test_a_file_without_a_place_is_named(desk: Desk, path):
     directory = desk.bundle().directory
     write(directory / path)
     assert names(directory) == ["unexpected-file"]
+
+
+def test_a_rate_card_is_the_one_of_its_name(desk: Desk):
+    directory = desk.bundle().directory
+    write(directory / f"ratecards/{FLAT.id}.json", FLAT.content())
+    assert names(directory) == []
+    write(directory / f"ratecards/{FLAT.id}.json", FLAT.content().replace(b"1", b"2"))
+    assert names(directory) == ["card-differs"]
 
 
 def test_a_link_is_not_followed(desk: Desk):
@@ -126,6 +139,14 @@ def test_an_entry_that_is_none_is_named(desk: Desk, raw):
     assert [(found.name, found.position) for found in replayed.findings] == [("entry-malformed", 10)]
 
 
+@pytest.mark.parametrize("depth", [100, 800, 960, 990])
+def test_a_deep_body_is_named(desk: Desk, depth):
+    body = b'{"at":' + b"[" * depth + b'"\\u002b14155552671"' + b"]" * depth + b"}"
+    deep = [entry("acct_x", 1, "", 1, topic="AccountResumed.v1", body=body)]
+    found = {name.split()[0] for name in names(desk.bundle({"acct_x": deep}, seals=1).directory)}
+    assert found & {"entry-malformed", "numbers-masked"}
+
+
 def test_a_body_of_the_wrong_shape_is_named(desk: Desk):
     for body in (b"{}", b'{"at":{}}', b'{"at":"2026-11-01T12:00:00Z","verification_id":[]}', b'{"verification_id":7}'):
         odd = [
@@ -136,6 +157,21 @@ def test_a_body_of_the_wrong_shape_is_named(desk: Desk):
         found = names(desk.bundle({"acct_x": odd}, seals=1).directory)
         assert {name.split()[0] for name in found} <= {"event-fields-valid", "event-fields-known", "opened-first"}
         assert found
+
+
+def test_a_log_made_to_be_slow_is_not(desk: Desk):
+    """So many refunds, debits and rate cards of one verification that anything quadratic would be felt."""
+    log, card = Log("acct_x"), RateCard(per="message", prices={"*": 1})
+    log.add(("", replace(opened(), account_id="acct_x")), ("", added(10**6)), ("s", requested()), ("", debited()))
+    many: list[tuple[str, Event]] = []
+    for send in range(15_000):
+        refund = CreditRefunded(at=NOON, verification_id="ver_1", send=send, credits=1, reason="twice")
+        waits = RateCardAdopted(
+            at=NOON, rate_card=card.id, per=card.per, prices=card.prices, effective_from=moment(-send)
+        )
+        many += [("", debited(send=send)), ("", refund), ("", waits)]
+    found = names(desk.bundle({"acct_x": log.add(*many).entries}, seals=1).directory)
+    assert found == ["debit-pays-one-request acct_x 5"]
 
 
 def test_a_bundle_of_nothing_is_no_bundle(tmp_path: Path):

@@ -6,7 +6,10 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from domain.events import ClockAdvanced, CreditRefunded, Event
+from domain import account as accounts
+from domain.account import Account
+from domain.events import ClockAdvanced, CreditDebited, CreditRefunded, Event, RateCardAdopted
+from domain.rates import FLAT, RateCard
 from projections.audit.findings import Findings
 from projections.audit.invariants import INVARIANTS, LogInvariants
 from projections.transparency.entry import Entry, decode
@@ -36,6 +39,11 @@ SOUND = [*ACCOUNT, *PAID, *REST]
 
 def refunded(*, of: str = "ver_1", send: int = 1, credits: int = 1) -> CreditRefunded:
     return CreditRefunded(at=NOON, verification_id=of, send=send, credits=credits, reason="unreachable")
+
+
+def adopted(credits: int, *, at: float = 0) -> RateCardAdopted:
+    card = RateCard(per="segment", prices={"*": credits, "TR": 7, "DE": 3})
+    return RateCardAdopted(at=NOON, rate_card=card.id, per=card.per, prices=card.prices, effective_from=moment(at))
 
 
 def numbers(*events: Event) -> Recorded:
@@ -96,7 +104,13 @@ LIVE: list[tuple[str, int, Recorded]] = [
     ("addresses-masked", 3, [*ACCOUNT, ("s", replace(requested(), client_ip="192.0.2.0/25")), *SOUND[3:]]),
     ("addresses-masked", 3, [*ACCOUNT, ("s", replace(requested(), client_ip="2001:db8:1::/64")), *SOUND[3:]]),
     ("addresses-masked", 3, [*ACCOUNT, ("s", replace(requested(), metadata={"ip": "from 2001:db8::7"})), *SOUND[3:]]),
-    ("balance-never-negative", 4, [SOUND[0], ("", added(1)), ("s", requested(price=2)), ("", debited(2))]),
+    ("balance-never-negative", 6, [SOUND[0], ("", added(1)), *PAID, ("s", NEXT), ("", debited(of="ver_2"))]),
+    ("debit-priced-by-card", 4, [*ACCOUNT, ("s", requested(price=2)), ("", debited(2))]),
+    ("debit-priced-by-card", 4, [*ACCOUNT, PAID[0], ("", replace(debited(), country="TR"))]),
+    ("debit-priced-by-card", 4, [*ACCOUNT, PAID[0], ("", replace(debited(), rate_card="flat"))]),
+    ("debit-priced-by-card", 5, [*ACCOUNT, ("", adopted(2)), *PAID]),
+    ("debit-priced-by-card", 5, [*ACCOUNT, ("", adopted(2, at=1)), ("s", requested(price=2)), ("", debited(2))]),
+    ("card-names-its-content", 3, [*ACCOUNT, ("", replace(adopted(2), rate_card=FLAT.id))]),
     ("clocks-advance-in-test-logs", 9, [*SOUND, ("", ClockAdvanced(at=NOON, seconds=5))]),
     ("verification-requested", 9, [*SOUND, *numbers(sent(of="ver_9"))]),
     ("verification-requested", 9, [*SOUND, *numbers(verified(of="ver_9"))]),
@@ -179,6 +193,22 @@ def test_a_violation_in_a_test_log_is_named_too(name, position, events):
 @pytest.mark.parametrize(("name", "position", "entries"), BYTES)
 def test_what_no_event_type_could_say_is_named_too(name, position, entries):
     assert found(entries) == [(name, position)]
+
+
+def test_a_card_counts_from_its_day_on_and_by_segments():
+    """Adopted twice for the same day, the later one counts; the account's own rules give what the auditor expects."""
+    cards = [adopted(9), adopted(2), adopted(5, at=500)]
+    account = Account()
+    for card in [opened(), added(100), *cards]:
+        account = accounts.evolve(account, card)
+    events: list[Event] = []
+    for number, (at, country, price) in enumerate([(0, "US", 4), (10, "TR", 14), (499, "US", 4), (500, "US", 10)]):
+        asked = replace(requested(at=at, of=f"ver_{number}", price=price), country=country, segments=2)
+        paid = accounts.debit(account, asked)
+        assert paid is not None
+        events += [asked, paid]
+    streams = [("" if isinstance(event, CreditDebited) else f"s{at}", event) for at, event in enumerate(events)]
+    assert found(live(("", opened()), ("", added(100)), *[("", card) for card in cards], *streams)) == []
 
 
 def test_every_invariant_has_a_violation_above():

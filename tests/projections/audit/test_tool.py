@@ -1,6 +1,7 @@
 """The tool as one file, on a machine that has Python and nothing else; and the same commands in the checkout."""
 
 import ast
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from interfaces.cli import audit
+from projections.audit import cli
 from tests.support.auditor import Desk
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -92,6 +94,24 @@ def test_the_checkpoint_is_printed_as_it_was_signed(desk: Desk, tmp_path: Path):
     assert (done.returncode, done.stderr.split("  ")[0]) == (1, "checkpoint-refused")
     answer = json.loads(run("checkpoint", writer.directory, "--json", at=tmp_path).stdout)
     assert (answer["ok"], answer["checkpoint"]["size"]) == (False, 13)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_moves_on_a_terminal_and_nowhere_else(desk: Desk, monkeypatch, capsys):
+    words = ["verify", str(desk.bundle().directory)]
+    assert cli.main(words) == 0
+    assert capsys.readouterr().err == ""
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert cli.main(words) == 0
+    shown = terminal.getvalue()
+    assert shown.startswith("\rverifying [")
+    assert "100 %" in shown
+    assert shown.endswith("\r\x1b[K")
 
 
 @pytest.mark.parametrize(
