@@ -1,5 +1,6 @@
 """What the API answers is exact, whether the views are there, behind, or up to date; decisions do not look at them."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import psycopg
 import pytest
 
 from interfaces.http import views
+from projections.balances import AT_MOMENT
 from tests.faults.hosting import Hosted, hosted
 from tests.http.customer import Customer, number, refusal
 from tests.projections.views import catch_up, runner, tracked
+from tests.support.given import moment
 
 LIMITS = (1, 3, 50)
 STATUSES = ("pending", "verified", "failed", "expired", "cancelled")
@@ -174,3 +177,12 @@ def test_decisions_do_not_believe_a_view(customer: Customer, connection: psycopg
     assert customer.live.send(number()).status == 200
     assert customer.live.check(phone, code).status == 200
     assert customer.live.get("/v1/balance").body["available"] == 998
+
+
+def test_a_moment_is_found_by_halving(server: Hosted, connection: psycopg.Connection[Any]) -> None:
+    """Each step is one look at one position, also by a plan that was made while there was little."""
+    runner(connection)
+    parameters = (10**6, moment(0), moment(0), "acct_a", "acct_a")
+    for _ in range(10):
+        plan = "\n".join(line for (line,) in server.books.recorder.execute(b"EXPLAIN " + AT_MOMENT, parameters))
+        assert re.search(r"Index Scan using activity_pkey.*\n.*\(log = .*\(\"?position\"? = ", plan), plan
