@@ -13,10 +13,12 @@ import psycopg
 from projections import rebuild as rebuilding
 from projections.rebuild import Rebuild
 from projections.runner import Runner
-from projections.views import RUNNER_LOCK, all_views, drop_leftovers, is_there, prepare
+from projections.views import RUNNER_LOCK, all_views, drop_all, drop_leftovers, is_there, prepare
 
 LOOK_SECONDS: Final = 0.1
-"""Between two looks for news."""
+"""Between two looks for news, as long as there are some."""
+IDLE_SECONDS_MAX: Final = 0.4
+"""The same where nothing has happened for a while."""
 LOOK_SHARE_MAX: Final = 0.2
 """Where a look takes long because there are many logs, looking takes at most this share of the time."""
 TAKE_OVER_SECONDS: Final = 2.0
@@ -77,7 +79,7 @@ def _keep_up(
     missing = prepare(connection, all_views())
     names = {view.name for view in missing}
     runner = Runner(connection, [view for view in all_views() if view.name not in names], on_poison=on_poison)
-    tidied = float("-inf")
+    tidied, wait_seconds = float("-inf"), LOOK_SECONDS
     while not stop.is_set():
         begun = time.monotonic()
         turn = runner.turn()
@@ -90,9 +92,13 @@ def _keep_up(
             if not all(is_there(connection, view) for view in runner.views):
                 return  # somebody dropped one while nothing happened
             tidied = begun
+        if turn.events:
+            wait_seconds = LOOK_SECONDS
+        else:
+            looked_seconds = time.monotonic() - begun
+            wait_seconds = max(min(2 * wait_seconds, IDLE_SECONDS_MAX), looked_seconds / LOOK_SHARE_MAX)
         if not turn.is_full:
-            looked = time.monotonic() - begun if not turn.events else 0.0
-            stop.wait(max(LOOK_SECONDS, looked / LOOK_SHARE_MAX))
+            stop.wait(wait_seconds)
 
 
 def _rebuilt(
@@ -117,6 +123,11 @@ def _rebuilt(
                 if work.step():
                     return True
                 runner.turn()
+        except rebuilding.RebuildRefused as refused:
+            # What the others took it cannot take: with all of them from the start, they end where it does.
+            on_failure(refused)
+            drop_all(connection)
+            return True
         finally:
             if not connection.closed:
                 work.end()

@@ -25,7 +25,8 @@ WITH RECURSIVE search (low, high) AS (
     UNION ALL
     SELECT CASE WHEN a.at_max <= %b THEN m.middle ELSE s.low END, CASE WHEN a.at_max <= %b THEN s.high ELSE m.middle - 1 END
     FROM search AS s CROSS JOIN LATERAL (SELECT (s.low + s.high + 1) / 2 AS middle) AS m
-    JOIN doneotp_views.activity AS a ON a.log = %b AND a.position = m.middle
+    CROSS JOIN LATERAL (  -- with a limit, or Postgres may join the whole log at once
+        SELECT at_max FROM doneotp_views.activity WHERE log = %b AND position = m.middle LIMIT 1) AS a
     WHERE s.low < s.high)
 SELECT s.low, coalesce(b.added, 0), coalesce(b.debited, 0), coalesce(b.refunded, 0)
 FROM search AS s LEFT JOIN LATERAL (

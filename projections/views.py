@@ -66,7 +66,7 @@ def prepare(connection: psycopg.Connection[Any], views: Sequence[AnyProjection])
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (BATCH_LOCK,))
         connection.execute("CREATE SCHEMA IF NOT EXISTS doneotp_views")
         if _is_ahead(connection):  # the ledger was restored to an earlier moment: this is another history
-            connection.execute("DROP SCHEMA doneotp_views CASCADE")
+            drop_all(connection)
             connection.execute("CREATE SCHEMA doneotp_views")
         connection.execute(_TRACKING.format(schema=LIVE).encode())
         connection.execute(_REVISIONS.encode())
@@ -119,6 +119,11 @@ def swap(connection: psycopg.Connection[Any], views: Sequence[AnyProjection]) ->
         connection.execute(f"ALTER TABLE {REBUILT}.{view.name} SET SCHEMA {LIVE}".encode())
         connection.execute(_REVISED, (view.name, view.revision))
     connection.execute(f"DROP SCHEMA {REBUILT} CASCADE".encode())
+
+
+def drop_all(connection: psycopg.Connection[Any]) -> None:
+    """Forget all views, so that they are made again."""
+    connection.execute("DROP SCHEMA IF EXISTS doneotp_views CASCADE")
 
 
 def drop_leftovers(connection: psycopg.Connection[Any]) -> bool:

@@ -95,7 +95,7 @@ def _verification(context: Context, verification_id: str, stream: str, now: date
     after = views.reach(recorder, log, Verifications)
     places = _places(recorder, BY_ID, (log, [verification_id])) if after else []
     news = recorder.select_tail(log, stream, after=after, limit=views.TAIL_MAX)
-    return _folded(recorder, log, places, news, now=now).get(verification_id)
+    return _folded(recorder, log, places, news, until=2**53, now=now).get(verification_id)
 
 
 async def verifications(context: Context) -> Page:
@@ -110,12 +110,16 @@ async def verifications(context: Context) -> Page:
 
 
 def _page(context: Context, before: int, limit: int, status: str | None, now: datetime) -> Page:
-    """What the view has, and what the tail has begun or changed: that is judged anew."""
+    """What the view has, and what the tail has begun or changed: that is judged anew.
+
+    The view goes on meanwhile, so it is asked first: all that it may have taken since is in the tail.
+    """
     recorder, log = context.desk.recorder, context.identity.log
     after = views.reach(recorder, log, Verifications)
-    news = views.tail(recorder, log, after=after)
-    named = {getattr(decode(record.topic, record.state), "verification_id", "") for record in news}
     places = _places(recorder, *_page_statement(log, before, limit, status=status, now=now)) if after else []
+    news = views.tail(recorder, log, after=after)
+    position = news[-1].id if news else after
+    named = {getattr(decode(record.topic, record.state), "verification_id", "") for record in news}
     more = len(places) == limit
     last = places[-1].position if more else 0
     if after and status is not None and named:
@@ -123,7 +127,7 @@ def _page(context: Context, before: int, limit: int, status: str | None, now: da
         places = list(
             {place.position: place for place in (*places, *changed) if last <= place.position < before}.values()
         )
-    found = _folded(recorder, log, places, news, now=now)
+    found = _folded(recorder, log, places, news, until=position, now=now)
     listed = [
         (detail.timeline[0].position, detail)
         for detail in found.values()
@@ -135,7 +139,7 @@ def _page(context: Context, before: int, limit: int, status: str | None, now: da
     return Page(
         verifications=[detail for _, detail in listed[:limit]],
         cursor=str(last) if more else None,
-        position=news[-1].id if news else after,
+        position=position,
     )
 
 
@@ -165,11 +169,18 @@ def _places(recorder: PostgresLogRecorder, statement: bytes, parameters: tuple[o
 
 
 def _folded(
-    recorder: PostgresLogRecorder, log: str, places: Sequence[_Place], news: Sequence[Record], *, now: datetime
+    recorder: PostgresLogRecorder,
+    log: str,
+    places: Sequence[_Place],
+    news: Sequence[Record],
+    *,
+    until: int,
+    now: datetime,
 ) -> dict[str, Detail]:
-    """The verifications at the places and those that began in the news, from the ledger itself."""
+    """The verifications at the places and those that began in the news, from the ledger itself, as of a position."""
     parts = [(stream_of(place.verification_id), place.first_version, place.last_version) for place in places]
-    records = {record.id: record for record in (*(recorder.select_parts(log, parts) if parts else ()), *news)}
+    found = (*(recorder.select_parts(log, parts) if parts else ()), *news)
+    records = {record.id: record for record in found if record.id <= until}
     return details((records[position] for position in sorted(records)), now=now)
 
 

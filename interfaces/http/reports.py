@@ -1,5 +1,6 @@
 """What an account looks at from above: usage by day and country, and its activity, who did what."""
 
+import re
 from datetime import date
 from itertools import starmap
 from typing import Final, NamedTuple
@@ -21,10 +22,12 @@ from projections.usage import Counts, Key, Usage, beginnings, counted, grouped, 
 DAYS_MAX: Final = 366
 _DAYS: Final = 30
 _ROWS_MAX: Final = 1_000
-_GROUPS: Final = ("day", "country")
+_GROUPS: Final = {"day,country": (True, True), "day": (True, False), "country": (False, True), "": (False, False)}
+"""By day, by country."""
 _DATE: Final = {"type": "string", "format": "date"}
 _GROUPED: Final = grouped()
 _ALL: Final = "*"
+_CURSOR: Final = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|[*])/([A-Z0-9]{2,3}|[*])$"
 
 Group = tuple[str, str]
 
@@ -79,15 +82,16 @@ async def usage(context: Context) -> UsagePage:
     first = _day(parameters.get("from"), default=date.fromordinal(max(1, last.toordinal() - _DAYS + 1)), name="from")
     if not 0 <= (last - first).days < DAYS_MAX:
         raise InvalidRequest(f"from must not be after to, nor more than {DAYS_MAX} days before it.")
-    groups = [group for group in parameters.get("group_by", "day,country").split(",") if group]
-    if len(set(groups)) != len(groups) or not set(groups) <= set(_GROUPS):
-        raise InvalidRequest("group_by must be day, country, both with a comma between, or empty.")
+    groups = parameters.get("group_by", "day,country")
+    if groups not in _GROUPS:
+        raise InvalidRequest("group_by must be day, country, or day,country; with nothing all is one row.")
+    by_day, by_country = _GROUPS[groups]
     asked = _Asked(
         first,
         last,
-        by_day="day" in groups,
-        by_country="country" in groups,
-        after=_group(parameters.get("cursor", "")),
+        by_day=by_day,
+        by_country=by_country,
+        after=_group(parameters.get("cursor")),
         limit=context.number("limit", default=_ROWS_MAX, least=1, most=_ROWS_MAX),
     )
     return await in_thread(_usage, context, asked)  # type: ignore[no-any-return]
@@ -198,12 +202,13 @@ def _day(text: str | None, *, default: date, name: str) -> date:
     return day
 
 
-def _group(cursor: str) -> Group:
-    """A group that an earlier answer named; anything else is refused, so that nothing odd reaches the database."""
-    day, _, country = cursor.partition("/")
-    is_one = len(day) <= 10 and len(country) <= 8 and (day + country).isascii() and (day + country).isprintable()
-    if not is_one:
+def _group(cursor: str | None) -> Group:
+    """The group that an earlier answer ended with; one before all others to begin with."""
+    if cursor is None:
+        return "", ""
+    if not re.fullmatch(_CURSOR, cursor, re.ASCII):
         raise InvalidRequest("cursor must be one that an earlier answer gave.")
+    day, _, country = cursor.partition("/")
     return day, country
 
 

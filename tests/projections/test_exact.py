@@ -1,18 +1,27 @@
 """What the API answers is exact, whether the views are there, behind, or up to date; decisions do not look at them."""
 
-from collections.abc import Iterator
+import re
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
+from application.history import details
+from interfaces import projecting
 from interfaces.http import views
+from projections.balances import AT_MOMENT
 from tests.faults.hosting import Hosted, hosted
 from tests.http.customer import Customer, number, refusal
 from tests.projections.views import catch_up, runner, tracked
+from tests.support.clock import NOON
+from tests.support.given import moment
 
 LIMITS = (1, 3, 50)
+PATHS = ("usage", "activity?limit=1000", "verifications?limit=200", "verifications?status=pending&limit=200")
 STATUSES = ("pending", "verified", "failed", "expired", "cancelled")
 
 
@@ -174,3 +183,60 @@ def test_decisions_do_not_believe_a_view(customer: Customer, connection: psycopg
     assert customer.live.send(number()).status == 200
     assert customer.live.check(phone, code).status == 200
     assert customer.live.get("/v1/balance").body["available"] == 998
+
+
+def test_a_moment_is_found_by_halving(server: Hosted, connection: psycopg.Connection[Any]) -> None:
+    """Each step is one look at one position, also by a plan that was made while there was little."""
+    runner(connection)
+    parameters = (10**6, moment(0), moment(0), "acct_a", "acct_a")
+    for _ in range(10):
+        plan = "\n".join(line for (line,) in server.books.recorder.execute(b"EXPLAIN " + AT_MOMENT, parameters))
+        assert re.search(r"Index Scan using activity_pkey.*\n.*\(log = .*\(\"?position\"? = ", plan), plan
+
+
+def test_answers_are_of_their_position_while_all_goes_on(
+    server: Hosted, customer: Customer, conninfo: str, connection: psycopg.Connection[Any]
+) -> None:
+    """Somebody sends and checks, somebody brings the views up to date in small portions, and somebody reads."""
+    catch_up(connection)
+    it = customer.live
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def whole(do: Callable[[], object]) -> threading.Thread:
+        def run() -> None:
+            try:
+                while not stop.is_set():
+                    do()
+            except BaseException as error:  # noqa: BLE001 - looked at below
+                failures.append(error)
+
+        return threading.Thread(target=run)
+
+    def project() -> None:
+        with projecting.connect(conninfo) as own:
+            catch_up(own, events_max=3)
+
+    answers: list[tuple[str, dict[str, Any]]] = []
+    threads = [whole(lambda: it.verified(number())), whole(lambda: it.sent(number())), whole(project)]
+    for thread in threads:
+        thread.start()
+    for _ in range(40):
+        answers += [(path, it.get(f"/v1/{path}").body) for path in PATHS]
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    records = list(server.books.recorder.select_log(customer.account_id, after=0, limit=10**6))
+    for path, answer in answers:
+        until = records[: answer["position"]]
+        if path == "usage":
+            requests = sum(record.topic == "CodeRequested.v1" for record in until)
+            assert sum(row["requested"] for row in answer["rows"]) == requests
+        elif path.startswith("activity"):
+            assert [entry["position"] for entry in answer["activity"]] == list(range(len(until), 0, -1))[:1_000]
+        else:
+            told = msgspec.to_builtins(list(details(until, now=NOON).values())[::-1], builtin_types=())
+            wanted = [detail for detail in told if "pending" not in path or detail["status"] == "pending"]
+            assert (path, answer["verifications"]) == (path, wanted[:200])
+    assert len({answer["position"] for _, answer in answers}) > 20

@@ -7,10 +7,13 @@ import psycopg
 import pytest
 
 from interfaces import projecting
+from projections.activity import Activity
+from projections.balances import Balances
 from projections.facts import Stretch
+from projections.rebuild import RebuildRefused
 from projections.runner import Runner, shares
 from projections.views import all_views
-from tests.projections.views import catch_up, contents, digests, runner, tracked
+from tests.projections.views import catch_up, contents, digests, no_poison, runner, tracked
 from tests.support.business import Business
 from tests.support.server import wait_for
 
@@ -222,6 +225,39 @@ def test_the_process_makes_again_what_somebody_drops(
     connection.execute("DROP SCHEMA doneotp_views CASCADE")
     catch_up(connection)
     assert (digests(connection), poisons) == (found, [])
+
+
+def test_a_new_view_that_stumbles_over_an_event_brings_all_to_end_before_it(
+    business: Business, conninfo: str, connection: psycopg.Connection[Any]
+) -> None:
+    body = b'{"at":"2026-11-01T12:00:00Z","verification_id":"ver_none","send":1,"provider":"p","message_id":"m"}'
+    connection.execute(SPOIL, {"log": "acct_a", "topic": "CodeSent.v1", "body": body})
+    runner(connection)
+    only = Runner(connection, [Balances(), Activity()], on_poison=no_poison)  # they do not mind it
+    only.turn()
+    assert tracked(connection) == business.positions()
+    connection.execute("DROP TABLE doneotp_views.usage, doneotp_views.verifications")
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    thread = threading.Thread(
+        target=lambda: projecting.run(conninfo, stop=stop, on_failure=failures.append, on_poison=lambda *told: None)
+    )
+    thread.start()
+    before_it = business.positions()["acct_a"] - 1
+    try:
+        wait_for(lambda: failures and is_tracked(connection, business.positions() | {"acct_a": before_it}))
+    finally:
+        stop.set()
+        thread.join()
+    assert [type(failure) for failure in failures] == [RebuildRefused]
+    assert len(contents(connection, "activity")) == sum(tracked(connection).values())
+
+
+def is_tracked(connection: psycopg.Connection[Any], positions: dict[str, int]) -> bool:
+    try:
+        return tracked(connection) == positions
+    except psycopg.errors.UndefinedTable:
+        return False
 
 
 def test_views_of_a_later_history_are_made_again(business: Business, connection: psycopg.Connection[Any]) -> None:

@@ -13,6 +13,8 @@ from tests.support.clock import SeededEntropy, SettableClock
 
 NUMBERS = ("+905321232719", "+447911123456", "+4915123456789")
 STEP_SECONDS_MAX = 90_000
+KINDS = {"send": 6, "check": 6, "fate": 5, "report": 2, "redeem": 3, "guess": 2, "cancel": 3, "credit": 1}
+"""What happens, and how often among its like."""
 
 
 class Business:
@@ -47,9 +49,7 @@ class Business:
         process, chance = self._process, self._random
         if chance.random() < 0.3:
             process.clock.advance(seconds=chance.choice((0.4, 1, 31, 120, 301, STEP_SECONDS_MAX)))
-        kind = chance.choices(("send", "check", "fate", "report", "redeem", "cancel", "credit"), (6, 6, 5, 2, 3, 1, 1))[
-            0
-        ]
+        kind = chance.choices(list(KINDS), list(KINDS.values()))[0]
         mine = [(number, outgoing) for of, number, outgoing in self._sent[-30:] if of == log]
         if kind == "send" or not mine:
             number = chance.choice(self._numbers)
@@ -58,8 +58,12 @@ class Business:
         if kind == "credit":
             process.do(process.credit(chance.randrange(1, 9), f"R{chance.random()}", log=log))
             return
-        number, outgoing = chance.choice(mine)
-        if kind == "check":
+        number, outgoing = chance.choice(mine[-8:])
+        if kind == "guess":
+            for _ in range(5):
+                with contextlib.suppress(Refusal):
+                    process.do(process.check("000000", number, log=log))
+        elif kind == "check":
             code = outgoing.code if chance.random() < 0.6 else "000000"
             self._tokens.append((log, process.do(process.check(code, number, log=log)).token))
         elif kind == "fate":

@@ -10,6 +10,9 @@ FORM = {"malformed_json", "invalid_request", "invalid_code_format", "invalid_ide
 UNSAID = (
     "Ask for a balance by at or by position, not both.",  # OpenAPI knows no parameters that exclude each other
     "metadata must not hold phone numbers or addresses",  # nor what is personal
+    "from must not be after to",  # nor an order of two
+    "cursor must be one that an earlier answer gave",  # nor what was answered earlier
+    "from and to must be sizes in their order",
     "seconds must be at least 1, and at most",  # nor a sum over earlier requests
     "verification_id is required with a public key.",  # nor a field that depends on the kind of key
     "client_ip is for secret keys",
