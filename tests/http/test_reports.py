@@ -93,11 +93,7 @@ def test_activity_tells_who_did_what_and_why(customer: Customer) -> None:
     ]
     assert told[::-1][6:] == [
         (key_id, "203.0.113.0/24", "CodeRequested", "accepted", "first message"),
-<<<<<<< HEAD
-        ("system", "", "CreditDebited", "debited", "credits: 1, message 1, rate card rc_5ac86ae57a3c1c27"),
-=======
         ("system", "", "CreditDebited", "debited", Like(r"credits: 1, message 1, rate card \S+")),
->>>>>>> 9e8d43cd5de97c9e6b4820bdec2a5c1d76188da7
         ("inbox", "", "CodeSent", "sent", "message 1"),
         (key_id, "127.0.0.0/24", "AttemptFailed", "wrong_code", "attempts left: 4"),
         (key_id, "127.0.0.0/24", "Verified", "verified", "right code"),
