@@ -2,11 +2,12 @@
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
 
-from interfaces.bench import profile, profile_page, suite, tables
+from interfaces.bench import profile, profile_page, scale, suite, tables
 from interfaces.bench.scratch import StartFailed
 from interfaces.bench.suite import Plan
 from interfaces.cli.output import Refused, emit
@@ -15,6 +16,8 @@ _PROFILE_SECONDS = 10
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.scale:
+        return _scale(arguments)
     if arguments.profile and not profile.is_available():
         raise Refused("no_profiler", "--profile needs py-spy and Linux.", "Install what requirements-dev.lock names.")
     try:
@@ -30,6 +33,20 @@ def run(arguments: argparse.Namespace) -> int:
         Path(arguments.profile).write_text(page, encoding="utf-8")
     emit(arguments, msgspec.to_builtins(measured.report), tables.text(measured.report))
     return 0 if measured.report.passed else 1
+
+
+def _scale(arguments: argparse.Namespace) -> int:
+    """The read side at ledgers of these lengths."""
+    with tempfile.TemporaryDirectory(prefix="doneotp-scale-") as name:
+        Path(name).chmod(0o711)  # started by root, the database runs as another user
+        try:
+            sizes = [scale.measure(events, Path(name), say=_say) for events in arguments.scale]
+        except scale.StepFailed as error:
+            raise Refused("bench_failed", f"{error}.", "Run ./doneotp doctor.") from None
+        finally:
+            _say("")
+    emit(arguments, {"sizes": msgspec.to_builtins(sizes)}, scale.text(sizes))
+    return 0
 
 
 def plan(arguments: argparse.Namespace) -> Plan:

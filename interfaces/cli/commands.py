@@ -211,6 +211,13 @@ COMMANDS = (
             help="how long each load is counted (default: 5)",
         ),
         Argument("--profile", metavar="FILE", default="", help="write a page here that shows where the CPU went"),
+        Argument(
+            "--scale",
+            metavar="EVENTS",
+            type=whole_number(least=1_000, most=100_000_000),
+            action="append",
+            help="instead: what sealing, views, export, verify and replay take for so many events; repeat for more",
+        ),
     ),
     Command("test", "run every test; further arguments go to pytest", "test:run", passes_on="pytest"),
     Command("check", "check style, types, import rules and that tests reach every branch of the rules", "check:run"),
