@@ -1,5 +1,7 @@
 """The database under the server that is measured: how much it holds and has written, and accounts to load it with."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -43,3 +45,16 @@ def make_schema(conninfo: str, name: str) -> None:
         identifier = psycopg.sql.Identifier(name)
         connection.execute(psycopg.sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(identifier))
         connection.execute(psycopg.sql.SQL("CREATE SCHEMA {}").format(identifier))
+
+
+@contextlib.contextmanager
+def holding(conninfo: str, lock: int) -> Iterator[None]:
+    """An advisory lock, taken from whoever holds it: as long as the context lasts, the work behind it rests."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        while connection.execute("SELECT pg_try_advisory_lock(%s)", (lock,)).fetchone() != (True,):
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks"
+                " WHERE locktype = 'advisory' AND objid = %s AND granted AND pid <> pg_backend_pid()",
+                (lock,),
+            )
+        yield

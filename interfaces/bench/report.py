@@ -106,6 +106,18 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     naive: Scenario
 
 
+class Pair(msgspec.Struct, frozen=True, kw_only=True, rename={"with_": "with"}):
+    """The reference scenario without and with some work beside it, one right after the other."""
+
+    without: Scenario
+    with_: Scenario
+
+    @property
+    def flows_ratio(self) -> float:
+        """Flows/s with the work over those without it."""
+        return _ratio(self.with_.flows_per_second, self.without.flows_per_second)
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What this machine could do, measured in the same run by the same client at the same concurrency.
 

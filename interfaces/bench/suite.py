@@ -17,11 +17,13 @@ from interfaces.bench import accounts, database, naive, noop, raw_inserts, repor
 from interfaces.bench.job import Cursor, Job, Outcome
 from interfaces.bench.profile import Profile
 from interfaces.bench.profile import record as record_profile
-from interfaces.bench.report import CallLimit, Limits, Machine, Report, Round, Scenario, Storage, middle
+from interfaces.bench.report import CallLimit, Limits, Machine, Pair, Report, Round, Scenario, Storage, middle
 from interfaces.bench.scratch import Served
 
 _LOAD_SECONDS_MAX: Final = 60.0
 _SETTLE_SECONDS: Final = 1.0
+_RESUME_SECONDS: Final = 6.0
+"""What was held back starts again, and catches up, in this time."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,10 +61,12 @@ def measure(plan: Plan, *, say: Callable[[str], None]) -> Measured:
         folder = Path(name)
         # Started by root, the database runs as another user, who has to reach its directory below this one.
         folder.chmod(0o711)
-        return _Suite(plan, folder, say).run()
+        return Suite(plan, folder, say).run()
 
 
-class _Suite:
+class Suite:
+    """One run of a plan."""
+
     def __init__(self, plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
         self._plan = plan
         self._folder = folder
@@ -82,9 +86,7 @@ class _Suite:
             self._say(f"starting serve --workers {workers}")
             with scratch.service(self._folder / "home", workers=workers) as server:
                 if not self._keys:
-                    self._keys = accounts.open_accounts(
-                        self._folder / "home", server.conninfo, max(self._plan.accounts)
-                    )
+                    self._open_accounts(server)
                     self._machine = machine(server.conninfo)
                     self._limits = self._reference(server)
                 for account_count in self._plan.accounts:
@@ -109,6 +111,22 @@ class _Suite:
             profile=self._profile,
             profiled=self._profiled,
         )
+
+    def paired(self, lock: int) -> list[Pair]:
+        """The reference scenario with and without what needs an advisory lock, in turn, on one server."""
+        workers, account_count, clients = self._plan.reference
+        pairs = []
+        with scratch.service(self._folder / "home", workers=workers) as server:
+            self._open_accounts(server)
+            for _ in range(self._plan.rounds):
+                with database.holding(server.conninfo, lock):
+                    without = self._scenario(server, workers, account_count, clients)
+                time.sleep(_RESUME_SECONDS)
+                pairs.append(Pair(without=without, with_=self._scenario(server, workers, account_count, clients)))
+        return pairs
+
+    def _open_accounts(self, server: Served) -> None:
+        self._keys = accounts.open_accounts(self._folder / "home", server.conninfo, max(self._plan.accounts))
 
     def _reference(self, server: Served) -> Limits:
         """The reference scenario and the limits, in rounds; then what is only to be known, and the profile."""
@@ -212,6 +230,14 @@ class _Suite:
         self._next_number = outcome.next_number
         self._inbox_after[server.pid] = outcome.inbox_after
         return outcome
+
+
+def compare(plan: Plan, lock: int, *, say: Callable[[str], None]) -> list[Pair]:
+    """What the work behind an advisory lock costs the reference scenario; raises StartFailed."""
+    with tempfile.TemporaryDirectory(prefix="doneotp-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        return Suite(plan, folder, say).paired(lock)
 
 
 def machine(conninfo: str) -> Machine:

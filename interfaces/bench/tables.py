@@ -1,9 +1,12 @@
 """The report as tables for people."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
 
 from interfaces.bench.percentiles import Latency
-from interfaces.bench.report import CallLimit, Limits, Report, Scenario
+from interfaces.bench.report import CallLimit, Limits, Pair, Report, Scenario, middle
 
 _MIB: Final = 1_048_576
 
@@ -94,3 +97,25 @@ def _latency(latency: Latency) -> str:
 
 def _number(value: float | None, decimals: int = 0) -> str:
     return "-" if value is None else f"{value:.{decimals}f}"
+
+
+def pairs(pairs: Sequence[Pair], *, work: str) -> str:
+    """What some work beside the load costs it."""
+    lines = [
+        f"| pair | flows/s without {work} | with | with over without | Postgres CPU µs per request without | with |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {number} | {pair.without.flows_per_second:.0f} | {pair.with_.flows_per_second:.0f} | {pair.flows_ratio:.3f} "
+        f"| {pair.without.cpu_per_request.postgres_us} | {pair.with_.cpu_per_request.postgres_us} |"
+        for number, pair in enumerate(pairs, 1)
+    ]
+    return "\n".join(
+        [*lines, "", f"median of the ratios: {middle([pair.flows_ratio for pair in pairs], by=float):.3f}"]
+    )
+
+
+def pairs_document(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """The same for programs."""
+    ratio = middle([pair.flows_ratio for pair in pairs], by=float)
+    return {"pairs": msgspec.to_builtins(pairs), "flows_ratio": round(ratio, 4)}

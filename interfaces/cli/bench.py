@@ -11,13 +11,19 @@ from interfaces.bench import profile, profile_page, scale, suite, tables
 from interfaces.bench.scratch import StartFailed
 from interfaces.bench.suite import Plan
 from interfaces.cli.output import Refused, emit
+from projections.transparency.sealer import LOCK
+from projections.views import RUNNER_LOCK
 
 _PROFILE_SECONDS = 10
+LOCKS = {"seal": LOCK, "views": RUNNER_LOCK}
+"""The advisory lock behind which each of these works."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.scale:
         return _scale(arguments)
+    if arguments.without:
+        return _without(arguments)
     if arguments.profile and not profile.is_available():
         raise Refused("no_profiler", "--profile needs py-spy and Linux.", "Install what requirements-dev.lock names.")
     try:
@@ -46,6 +52,19 @@ def _scale(arguments: argparse.Namespace) -> int:
         finally:
             _say("")
     emit(arguments, {"sizes": msgspec.to_builtins(sizes)}, scale.text(sizes))
+    return 0
+
+
+def _without(arguments: argparse.Namespace) -> int:
+    """The reference scenario with some work beside it and without, in turn."""
+    quick = Plan(workers=(1,), accounts=(1,), reference_clients=arguments.clients, seconds=arguments.seconds, rounds=5)
+    try:
+        pairs = suite.compare(quick, LOCKS[arguments.without], say=_say)
+    except StartFailed as error:
+        raise Refused("bench_failed", str(error), "Run ./doneotp doctor.") from None
+    finally:
+        _say("")
+    emit(arguments, tables.pairs_document(pairs), tables.pairs(pairs, work=arguments.without))
     return 0
 
 

@@ -212,6 +212,11 @@ COMMANDS = (
         ),
         Argument("--profile", metavar="FILE", default="", help="write a page here that shows where the CPU went"),
         Argument(
+            "--without",
+            choices=("seal", "views"),
+            help="instead: one load with this work beside it and without, in turn",
+        ),
+        Argument(
             "--scale",
             metavar="EVENTS",
             type=whole_number(least=1_000, most=100_000_000),
