@@ -22,6 +22,7 @@ from projections.transparency.tiles import MalformedPath, TilePath
 
 _TEXT: Final = "text/plain"
 _BYTES: Final = "application/octet-stream"
+_NOTHING: Final = "Nothing is sealed yet; that takes a few seconds."
 _PUBLIC: Final = ("not_found", "internal_error", "service_unavailable")
 _OWN: Final = (*_PUBLIC, "missing_api_key", "invalid_api_key", "revoked_api_key", "key_scope_forbidden", "overloaded")
 
@@ -45,13 +46,13 @@ async def checkpoint(context: Context) -> bytes:
 
 async def own_checkpoint(context: Context) -> bytes:
     """The signed checkpoint of one's own log."""
-    log = _own(context.identity, context.request.path_params["log"])
+    log = _named(context)
     return await _read(context, lambda shelf: _note(shelf, log))  # type: ignore[no-any-return]
 
 
 async def vkeys(context: Context) -> bytes:
     """The keys that sign or signed checkpoints, one C2SP vkey a line, newest first. Keep a copy of your own."""
-    return await _read(context, lambda shelf: "".join(f"{vkey}\n" for vkey in shelf.vkeys()).encode())  # type: ignore[no-any-return]
+    return await _read(context, _vkeys)  # type: ignore[no-any-return]
 
 
 async def tile(context: Context) -> bytes:
@@ -64,7 +65,7 @@ async def tile(context: Context) -> bytes:
 
 async def own_tile(context: Context) -> bytes:
     """Hashes, or with `entries` in the place of the level the events, of one's own log."""
-    log, wanted = _own(context.identity, context.request.path_params["log"]), _path(context)
+    log, wanted = _named(context), _path(context)
     read = _entries if wanted.level is None else _hashes
     return await _read(context, lambda shelf: read(shelf, log, wanted))  # type: ignore[no-any-return]
 
@@ -106,10 +107,18 @@ def _consistency(shelf: Shelf, log: str, begin: int, end: int | None) -> Consist
     )
 
 
+def _vkeys(shelf: Shelf) -> bytes:
+    """Never an empty list: nobody should keep one as the keys that they trust."""
+    found = shelf.vkeys()
+    if not found:
+        raise NotSealed(_NOTHING)
+    return "".join(f"{vkey}\n" for vkey in found).encode()
+
+
 def _note(shelf: Shelf, log: str) -> bytes:
     found = shelf.trees([log]).get(log)
     if found is None or not found.note:
-        raise NotSealed("Nothing is sealed yet; that takes a few seconds.")
+        raise NotSealed(_NOTHING)
     return found.note
 
 
@@ -141,12 +150,17 @@ async def _log_asked_for(context: Context) -> str:
     account = context.request.query_params.get("account")
     if account is None:
         return GLOBAL
-    return _own(await identify(context.desk, context.request.scope, public_allowed=False), account)
+    identity = await identify(context.desk, context.request.scope, public_allowed=False)
+    return _own(identity, account, names=(identity.log, identity.account.id))
 
 
-def _own(identity: Identity, name: str) -> str:
-    """The log of the caller's key, called by its own name or by the account's."""
-    if name not in (identity.log, identity.account.id):
+def _named(context: Context) -> str:
+    """The log that a path names: a tree is found under its own name and no other."""
+    return _own(context.identity, context.request.path_params["log"], names=(context.identity.log,))
+
+
+def _own(identity: Identity, name: str, *, names: tuple[str, ...]) -> str:
+    if name not in names:
         raise HttpRefusal("not_found", "There is no such log for this key.")
     return identity.log
 
@@ -158,7 +172,7 @@ async def _read(context: Context, ask: Callable[[Shelf], Any]) -> Any:
         raise HttpRefusal("not_found", str(reason)) from None
 
 
-_ACCOUNT: Final = Query("account", {"type": "string"}, "The account of the secret key, for its own log.")
+_ACCOUNT: Final = Query("account", {"type": "string"}, "The account of the secret key, for the log of that key.")
 _SIZE: Final = {"type": "integer", "minimum": 0, "maximum": 2**53}
 
 CALLS: Final = (
