@@ -99,7 +99,7 @@ def run(
         try:
             with connect(conninfo) as connection:
                 _keep_sealing(connection, keyring, memory, stop=stop, on_failure=on_failure)
-        except (psycopg.Error, SecretUnusable) as error:
+        except (psycopg.Error, SecretUnusable, OSError) as error:
             if not stop.is_set():
                 on_failure(error)
                 stop.wait(TURN_SECONDS)

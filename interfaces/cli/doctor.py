@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import PGconn, Ping
 
 from interfaces import secrets, serving, settings
+from interfaces.cli import seal_check
 from interfaces.cli.output import emit
 from interfaces.postgres import binaries, durability, migrate
 from interfaces.postgres.binaries import EmbeddedUnavailable
@@ -144,7 +145,10 @@ def _database(configured: Settings) -> Iterator[Finding]:
             yield _ok("database", f"Postgres {version // 10_000}.{version % 10_000}, {kind}")
             yield from _facts(connection)
             yield from _durability(connection)
-            yield _migrations(connection)
+            migrations = _migrations(connection)
+            yield migrations
+            if migrations.status == "ok" and not migrate.is_empty(connection):
+                yield _seal(connection, configured)
     except (EmbeddedUnavailable, DatabaseUnavailable) as error:
         yield _refused("database", error, fix="read logs/postgres.log in DONEOTP_HOME")
     except psycopg.OperationalError:
@@ -210,6 +214,11 @@ def _migrations(connection: psycopg.Connection[Any]) -> Finding:
     if migrate.is_empty(connection):
         return _ok("migrations", f"{_NOT_YET}: serve makes the tables")
     return _problem("migrations", f"{', '.join(waiting)} not applied", "start serve again, which applies them")
+
+
+def _seal(connection: psycopg.Connection[Any], configured: Settings) -> Finding:
+    detail, fix = seal_check.examine(connection, configured)
+    return _problem("seal", detail, fix) if fix else _ok("seal", detail)
 
 
 @contextlib.contextmanager

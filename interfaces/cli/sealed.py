@@ -153,8 +153,13 @@ def _seal(opened: OpenDatabase, connection: psycopg.Connection[Any]) -> None:
             raise Refused(
                 "not_sealed", "What is recorded is not being sealed.", "Read logs/server.log in DONEOTP_HOME."
             )
-        if sealer.once(sealing.LogKeys(keyring, execute)) is None:
-            time.sleep(0.1)
+        signer = sealing.LogKeys(keyring, execute)
+        try:
+            if sealer.once(signer) is None:
+                sealer.examine(signer)  # who seals may be refusing to, for as long as we wait
+                time.sleep(0.1)
+        except OSError as error:
+            raise Refused("cannot_write", f"{error.filename} cannot be used: {error.strerror}.") from None
 
 
 def _logs_of(shelf: Shelf, account: str) -> list[str]:

@@ -111,6 +111,17 @@ class Sealer:
             raise self._forked.pop()
         return sealed
 
+    def examine(self, signer: Signer) -> None:
+        """Raises Forked when what is there cannot be sealed. Seals nothing: ask it beside whoever seals."""
+        try:
+            self._must_continue(signer)
+            grown = self._execute(_GROWN, ("", LOGS_MAX))
+            known = self._shelf.tiles(key for log, _, size in grown for key in edge(log, size))
+            for log, position, size in grown:
+                self._leaves(log, position, size, known, limit=1)
+        except (LookupError, MalformedEntry) as error:
+            raise Forked(GLOBAL, f"what was sealed is no longer whole: {error}") from None
+
     def _grow(self) -> int:
         self._forked.clear()
         grown = self._execute(_GROWN, (self._last_log, LOGS_MAX))

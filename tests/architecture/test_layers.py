@@ -49,6 +49,7 @@ READERS = {
     "interfaces/cli/bench.py",
     "interfaces/cli/audit.py",
     "interfaces/cli/projector.py",
+    "interfaces/cli/seal_check.py",
     "interfaces/cli/sealed.py",
     "interfaces/http/audit.py",
     "interfaces/sealing.py",

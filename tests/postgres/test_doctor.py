@@ -78,7 +78,19 @@ def test_a_stopped_system_is_well_and_stopped_afterwards(
     names = [check["name"] for check in document["checks"]]
     assert (status, document["healthy"], sorted(path.name for path in home.iterdir())) == (0, True, before)
     assert names == [
-        *("settings", "home", "secret key", "disk", "port", "database", "writable", "clock", "durability", "migrations")
+        *(
+            "settings",
+            "home",
+            "secret key",
+            "disk",
+            "port",
+            "database",
+            "writable",
+            "clock",
+            "durability",
+            "migrations",
+            "seal",
+        )
     ]
     assert not (home / "postgres" / "postmaster.pid").exists()
 
