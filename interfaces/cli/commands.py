@@ -179,6 +179,28 @@ COMMANDS = (
     ),
     Command("audit tool", "build doneotp-audit.pyz: verify, replay and checkpoint in one file", "audit:tool"),
     Command(
+        "witness",
+        "cosign the checkpoints of logs, for whoever asks (C2SP tlog-witness), or of a log that it follows",
+        "witness:run",
+        Argument(
+            "--log",
+            metavar="VKEY",
+            action="append",
+            required=True,
+            help="a log's key, or a file of keys, as /v1/audit/vkey serves it; repeat for more",
+        ),
+        Argument("--state", metavar="DIR", required=True, help="where its key and what it cosigned are kept"),
+        Argument("--name", metavar="NAME", default="", help="what its key is called, given on the first start"),
+        Argument("--follow", metavar="URL", default="", help="look at the log at this address by itself"),
+        Argument("--host", metavar="HOST", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)"),
+        Argument(
+            "--port",
+            metavar="PORT",
+            type=whole_number(least=0, most=65_535),
+            help="port to listen on (default: a free one; with --follow none)",
+        ),
+    ),
+    Command(
         "projections status",
         "show how far each view is, and the SHA-256 of its rows",
         "projections:status",

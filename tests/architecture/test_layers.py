@@ -51,6 +51,7 @@ READERS = {
     "interfaces/cli/projector.py",
     "interfaces/cli/seal_check.py",
     "interfaces/cli/sealed.py",
+    "interfaces/cli/witness.py",
     "interfaces/http/audit.py",
     "interfaces/sealing.py",
     "interfaces/cli/projections.py",
@@ -58,6 +59,9 @@ READERS = {
     "interfaces/http/reports.py",
     "interfaces/http/views.py",
     "interfaces/projecting.py",
+    "interfaces/witness.py",
+    "interfaces/witness_follow.py",
+    "interfaces/witness_http.py",
 }
 CLOCKS = {"now", "today", "utcnow"}
 
