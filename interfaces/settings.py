@@ -14,8 +14,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from interfaces.sms.webhook_address import checked_url, read_secret
+from interfaces.witness_address import WitnessAddress
 
 SECRET_LENGTH_MIN: Final = 32
+WITNESSES_MAX: Final = 16
 _PREFIX: Final = "DONEOTP_"
 _WEBHOOK: Final = "webhook:"
 _LIKENESS_MIN: Final = 0.9
@@ -44,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_secret: bytes | None
     env: Literal["development", "production"]
     log_level: str
+    witnesses: tuple[WitnessAddress, ...]
 
     def __repr__(self) -> str:
         """Without what must not get into a log."""
@@ -144,6 +147,13 @@ def _level(text: str) -> str:
     return text
 
 
+def _witnesses(text: str) -> tuple[WitnessAddress, ...]:
+    found = tuple(WitnessAddress.parse(part) for part in text.split(",") if part.strip())
+    if len({witness.verifier.vkey() for witness in found}) != len(found) or len(found) > WITNESSES_MAX:
+        raise ValueError(f"must name each witness once, and at most {WITNESSES_MAX}")
+    return found
+
+
 def _database(text: str) -> str | None:
     if not text:
         return None
@@ -202,6 +212,13 @@ SETTINGS: Final = (
         _environment,
     ),
     Setting("DONEOTP_LOG_LEVEL", "log_level", "info", "least severe lines to log: debug, info, warning, error", _level),
+    Setting(
+        "DONEOTP_WITNESSES",
+        "witnesses",
+        "",
+        "witnesses that are asked to cosign checkpoints: <vkey>@<url>, separated by commas",
+        _witnesses,
+    ),
 )
 
 _NAMES: Final = tuple(setting.name for setting in SETTINGS)

@@ -17,6 +17,8 @@ import pytest
 from interfaces import secrets, settings
 from interfaces.secrets import SecretUnusable
 from interfaces.settings import SETTINGS, Settings, SettingsError
+from interfaces.witness_address import WitnessAddress
+from tests.support.notes import PETERS, WITNESS
 from tests.support.server import ROOT, environment
 
 SECRET = "s3cret-" * 6
@@ -42,6 +44,7 @@ def test_nothing_has_to_be_set() -> None:
         webhook_secret=None,
         env="development",
         log_level="info",
+        witnesses=(),
     )
 
 
@@ -58,6 +61,7 @@ def test_everything_can_be_set() -> None:
         "DONEOTP_WEBHOOK_SECRET": f"w{SECRET}",
         "DONEOTP_ENV": "production",
         "DONEOTP_LOG_LEVEL": "debug",
+        "DONEOTP_WITNESSES": f"{WITNESS.vkey()}@https://witness.example/w1/",
     }
     assert set(environ) == set(NAMES)
     assert settings.load(environ) == Settings(
@@ -72,6 +76,7 @@ def test_everything_can_be_set() -> None:
         webhook_secret=f"w{SECRET}".encode(),
         env="production",
         log_level="debug",
+        witnesses=(WitnessAddress(WITNESS, "https://witness.example/w1"),),
     )
 
 
@@ -140,6 +145,13 @@ def test_all_problems_are_told_at_once() -> None:
         ),
         *(("DONEOTP_ENV", value) for value in ("prod", "Production", "development ")),
         *(("DONEOTP_LOG_LEVEL", value) for value in ("INFO", "trace")),
+        *(
+            ("DONEOTP_WITNESSES", f"{WITNESS.vkey()}{url}")
+            for url in ("", "@", "@w.example", "@ftp://w", "@http://w?x")
+        ),
+        ("DONEOTP_WITNESSES", "https://w.example"),
+        ("DONEOTP_WITNESSES", f"{PETERS.vkey()}@https://w.example"),
+        ("DONEOTP_WITNESSES", ",".join([f"{WITNESS.vkey()}@https://w.example"] * 2)),
         *(
             ("DONEOTP_DATABASE_URL", value)
             for value in ("host=x", "http://x", "postgresql://u:100%@h/d", "postgresql://[::1/d")

@@ -10,10 +10,11 @@ import threading
 from types import FrameType
 
 from application.keyring import Keyring
-from interfaces import logs, projecting, sealing, secrets, settings
+from interfaces import logs, projecting, sealing, secrets, settings, witnessing
 from interfaces.postgres.embedded import conninfo
 from interfaces.settings import Settings
 from interfaces.supervision import READY_LINE
+from interfaces.witnessing import NotCosigned
 from projections.transparency.sealer import Forked
 
 
@@ -38,6 +39,7 @@ def main() -> int:
     sys.stdout.buffer.flush()
     database = configured.database_url or conninfo(configured.home)
     threading.Thread(target=_seal, args=(database, configured, stop), name="doneotp-sealer").start()
+    witnessing.run(database, configured.witnesses, stop=stop, on_failure=_not_cosigned)
     projecting.run(
         database,
         stop=stop,
@@ -60,6 +62,11 @@ def _seal(database: str, configured: Settings, stop: threading.Event) -> None:
 def _sealing_failed(error: Exception) -> None:
     where = {"log": error.log} if isinstance(error, Forked) and error.log else {}
     logs.failure("sealer", error, **where)
+
+
+def _not_cosigned(error: Exception) -> None:
+    status = {"status": error.status} if isinstance(error, NotCosigned) else {}
+    logs.failure("witness", error, **status)
 
 
 if __name__ == "__main__":

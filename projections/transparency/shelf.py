@@ -16,7 +16,11 @@ GLOBAL: Final = ""
 Execute = Callable[[bytes, tuple[Any, ...]], list[tuple[Any, ...]]]
 """Rows of one statement with its parameters."""
 
-_TREES: Final = b"SELECT log, size, root, note FROM doneotp.trees WHERE log = ANY (%b::text[])"
+_TREES: Final = b"""
+SELECT log, size, root, CASE log WHEN '' THEN note || coalesce(
+    (SELECT string_agg(c.lines, ''::bytea ORDER BY c.witness) FROM doneotp.cosignatures AS c
+     WHERE substring(t.note FROM 1 FOR length(c.text) + 1) = c.text || '\\x0a'::bytea), ''::bytea) ELSE note END
+FROM doneotp.trees AS t WHERE log = ANY (%b::text[])"""
 _TILES: Final = b"""
 SELECT t.log, t.level, t.index, t.hashes
 FROM unnest(%b::text[], %b::smallint[], %b::bigint[]) AS w (log, level, index)
@@ -33,7 +37,10 @@ _VKEYS: Final = b"SELECT vkey FROM doneotp.log_keys ORDER BY number DESC"
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One tree: its size and root, and the signed checkpoint, empty before the first, that follows within the second."""
+    """One tree: its size and root, and the signed checkpoint, empty before the first, that follows within the second.
+
+    Below the checkpoint of the global log is what witnesses cosigned of it so far.
+    """
 
     log: str
     size: int

@@ -60,8 +60,10 @@ READERS = {
     "interfaces/http/views.py",
     "interfaces/projecting.py",
     "interfaces/witness.py",
+    "interfaces/witness_address.py",
     "interfaces/witness_follow.py",
     "interfaces/witness_http.py",
+    "interfaces/witnessing.py",
 }
 CLOCKS = {"now", "today", "utcnow"}
 

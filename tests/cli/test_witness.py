@@ -245,7 +245,10 @@ def test_a_log_that_only_grows_is_followed_on(tmp_path: Path) -> None:
 
 def test_it_follows_and_serves_at_once(tmp_path: Path) -> None:
     state = tmp_path / "w"
-    with publishing(FIRST, 300) as log, witnessing(state, "--log", FIRST.vkey, "--follow", log.url, "--port", "0") as it:
+    with (
+        publishing(FIRST, 300) as log,
+        witnessing(state, "--log", FIRST.vkey, "--follow", log.url, "--port", "0") as it,
+    ):
         followed(state, 300)
         assert cosigned(it.ask(FIRST.request(300, 350)), by=it, size=350)
         assert it.stop() == 0
