@@ -9,22 +9,27 @@ import shlex
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from interfaces.cli.audit import TOOL
 from interfaces.sms.webhook import sign, spell_secret
 from interfaces.sms.webhook_address import read_secret
-from tests.docs.pages import OPERATIONS, PAGES, README, ROOT, Block, blocks, name
+from tests.docs.pages import AUDITORS, OPERATIONS, PAGES, README, ROOT, Block, blocks, name
+from tests.support.log_reader import LogReader
 from tests.support.server import Server, environment
+from tests.support.witnesses import History
 
 RUN_ELSEWHERE = {
     "./doneotp serve": "tests/docs/conftest.py",
     "./doneotp test": "tests/cli/test_cli.py",
     "./doneotp check": "tests/cli/test_cli.py",
     "./doneotp bench": "tests/bench/test_suite.py",
+    "./doneotp witness": "tests/cli/test_witness.py",
 }
 CANNOT_RUN = {"createdb", "docker", "export", "uv"}
 """What blocks marked `(not run)` begin with: they need a machine, a network or secrets that a test has not."""
@@ -63,6 +68,7 @@ class Reader:
             "http://127.0.0.1:8000": server.base_url,
             "sk_live_…": server.keys["sk_live"],
             "acct_…": server.account_id,
+            "python3 doneotp-audit.pyz": f"{sys.executable} -I {ROOT / TOOL}",
             ".venv/lib/python3*/site-packages": str(Path(sys.prefix) / "lib" / "python3*" / "site-packages"),
         }
 
@@ -73,7 +79,7 @@ class Reader:
 
     def paste(self, block: Block) -> str:
         command = shlex.join([sys.executable, "-m", "interfaces.cli"])
-        launcher = f'./doneotp() {{ (cd {shlex.quote(str(ROOT))} && {command} "$@"); }}'
+        launcher = f'./doneotp() {{ PYTHONPATH={shlex.quote(str(ROOT))} {command} "$@"; }}'
         program = "\n".join(["set -euo pipefail", launcher, *lines_to_run(block)])
         done = subprocess.run(
             ["bash", "-c", self.adapted(program)],
@@ -124,6 +130,52 @@ def test_the_commands_of_the_operations_do_what_they_say(documented: Server, tmp
     assert (dumped, restored) == ([], ["t"])
 
 
+def test_the_commands_for_auditors_find_what_they_say(documented: Server, tmp_path: Path) -> None:
+    LogReader(documented).sealed(1)
+    reader = Reader(documented, tmp_path)
+    kept, exported, verified, forged, newer, proved = [reader.paste(block) for block, _ in printed(AUDITORS)]
+    assert (kept, newer, proved) == ("", "", "")
+    assert exported.count("check it") == 2
+    assert "event-type-known" in forged
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [
+        "bundle",
+        "forged",
+        "kept.checkpoint",
+        "log.vkey",
+        "mine",
+        "receipt.json",
+    ]
+    assert verified
+    (block,) = [block for block in blocks(AUDITORS) if block.info == "python"]
+    scope: dict[str, Any] = {}
+    exec(compile(block.text, block.page, "exec"), scope)
+    receipt = json.loads((tmp_path / "receipt.json").read_text())
+    assert scope["is_proved"](receipt)
+    for place in ("account", "log"):
+        changed = receipt[place] | {"entry": receipt[place]["entry"].replace("acct_", "acct-")}
+        assert not scope["is_in_tree"](changed)
+        assert not scope["is_in_tree"](receipt[place] | {"index": receipt[place]["index"] + 1})
+
+
+def test_the_snippet_for_auditors_follows_every_path_of_every_tree() -> None:
+    (block,) = [block for block in blocks(AUDITORS) if block.info == "python"]
+    scope: dict[str, Any] = {}
+    exec(compile(block.text, block.page, "exec"), scope)
+    history = History([b"%d" % number for number in range(40)])
+    for size in range(1, 41):
+        for index in range(size):
+            given = {
+                "index": index,
+                "size": size,
+                "entry": str(index),
+                "hashes": [b64encode(hash_).decode() for hash_ in history.inclusion(index, size)],
+                "root": b64encode(history.root_at(size)).decode(),
+            }
+            assert scope["is_in_tree"](given)
+            assert not scope["is_in_tree"](given | {"entry": "x"})
+            assert not scope["is_in_tree"](given | {"hashes": [*given["hashes"], given["root"]]})
+
+
 def test_an_output_that_is_another_does_not_match() -> None:
     assert pattern('{"token":"tok_…","status":"verified"}').fullmatch('{"token":"tok_a.b-c","status":"verified"}')
     assert pattern('{"valid":true,"id":"ver_…"}').fullmatch('{"valid":false,"id":"ver_1"}') is None
@@ -141,7 +193,7 @@ def test_only_what_needs_another_machine_is_not_run(page: Path) -> None:
 
 
 def test_what_is_run_on_pages_that_no_test_reads_is_run_elsewhere() -> None:
-    others = [page for page in PAGES if page not in (README, OPERATIONS)]
+    others = [page for page in PAGES if page not in (README, OPERATIONS, AUDITORS)]
     assert [block for page in others for block, _ in printed(page)] == []
     assert [test for test in RUN_ELSEWHERE.values() if not (ROOT / test).is_file()] == []
 

@@ -54,6 +54,9 @@ class History:
     def root_at(self, size: int) -> bytes:
         return self.checkpoint(size).root
 
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        return tree.inclusion(self._read, index, size)
+
     def note(self, size: int) -> bytes:
         return sign(
             self.checkpoint(size).text(),
