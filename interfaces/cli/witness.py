@@ -59,7 +59,8 @@ def _work(arguments: argparse.Namespace, witness: Witness, logs: Logs, url: str)
     follower = threading.Thread(target=follow, daemon=True)
     if not url or arguments.port is not None:
         with serving.listen(arguments.host, arguments.port or 0) as listener:
-            document["url"] = f"http://{arguments.host}:{listener.getsockname()[1]}"
+            host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+            document["url"] = f"http://{host}:{listener.getsockname()[1]}"
             answering = server(witness)
             _tell(arguments, document)
             if url:
@@ -79,7 +80,7 @@ def _follow(arguments: argparse.Namespace, url: str, witness: Witness, logs: Log
     for origin in logs:
         if witness.evidence(origin):
             return _two(witness, origin, "it was seen before")
-    size = -1
+    size, complaint = -1, ""
     while not stop.is_set():
         try:
             checkpoint = follow_once(url, witness, logs)
@@ -87,8 +88,11 @@ def _follow(arguments: argparse.Namespace, url: str, witness: Witness, logs: Log
             (origin,) = [origin for origin in logs if witness.evidence(origin)][:1]
             return _two(witness, origin, str(refused))
         except (Behind, WitnessRefused, FetchFailed) as error:
-            print(f"doneotp: not cosigned: {error}", file=sys.stderr, flush=True)
+            if str(error) != complaint:  # said once, however long it lasts
+                complaint = str(error)
+                print(f"doneotp: not cosigned: {complaint}", file=sys.stderr, flush=True)
         else:
+            complaint = ""
             if checkpoint.size != size:
                 size = checkpoint.size
                 _progress(arguments, checkpoint.origin, size)

@@ -92,6 +92,14 @@ def test_what_does_not_continue_the_last_one_is_refused_at_every_size(size):
     assert asked(FIRST.request(100, size), latest=FIRST.checkpoint(100), logs=OURS) == (200, None)
 
 
+def test_a_log_that_changes_its_key_is_known_by_either():
+    newer = History([b"%d" % n for n in range(300)], seed=b"\6" * 32)
+    both: Logs = {FIRST.verifier.name: [newer.verifier, FIRST.verifier]}
+    assert asked(FIRST.request(0, 100), logs=both) == (200, None)
+    assert asked(newer.request(100, 200), latest=FIRST.checkpoint(100), logs=both) == (200, None)
+    assert asked(newer.request(100, 200), latest=FIRST.checkpoint(100), logs=OURS) == (403, None)
+
+
 def test_what_is_kept_of_a_note_are_the_signatures_of_the_logs_own_keys():
     stranger = "\N{EM DASH} stranger AAAAAAAAAAAAAAAA\n".encode()
     submitted = opened(FIRST.request(0, 100) + stranger, OURS)
