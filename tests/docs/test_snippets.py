@@ -164,7 +164,7 @@ def test_the_snippet_for_auditors_follows_every_path_of_every_tree() -> None:
     history = History([b"%d" % number for number in range(40)])
     for size in range(1, 41):
         for index in range(size):
-            given = {
+            given: dict[str, Any] = {
                 "index": index,
                 "size": size,
                 "entry": str(index),
