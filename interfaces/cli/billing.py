@@ -20,6 +20,7 @@ from interfaces.cli.administration import OpenDatabase, books_on, open_database,
 from interfaces.cli.output import Refused, emit
 from interfaces.cli.sealed import sealed
 from projections.statements import bills as views
+from projections.statements import focus
 from projections.statements.bills import Bills
 from projections.statements.sheet import Statement
 from projections.transparency import tree
@@ -27,6 +28,7 @@ from projections.transparency.receipts import checkpoint_in
 from projections.transparency.shelf import Shelf
 
 _LIVE: Final = b"SELECT log FROM doneotp.heads WHERE right(log, 5) <> '-test' ORDER BY log LIMIT 100000"
+_HAVE: Final = b"SELECT 1 FROM doneotp_views.tracking WHERE log = %b AND position >= %b"
 _NOTHING: Final = "There is nothing in this period."
 Write = Callable[[Statement], bytes]
 
@@ -165,13 +167,24 @@ def _bills(shelf: Shelf, log: str, size: int | None) -> Bills:
     if account_of(log) != log or found is None or not found.note:
         raise Refused("not_found", "There is no such account, or it has no bills.", "Run ./doneotp accounts list.")
     sealed_size = checkpoint_in(found.note).size
+    if shelf.execute(_HAVE, (log, sealed_size)) != [(1,)]:
+        raise Refused("views_behind", "The views do not have all of this log.", "Run ./doneotp projections status.")
     if size is not None and size > sealed_size:
         raise Refused("invalid_request", f"--tree-size must be at most {sealed_size}, which is sealed.")
     return Bills(shelf.execute, lambda wanted: tree.root(shelf.reader(log), wanted), log, size or sealed_size)
 
 
 def _writer(format_: str) -> Write:
-    writers: dict[str, Write] = {"csv": Statement.csv, "jsonl": Statement.jsonl, "json": Statement.json}
+    if format_ == "pdf":
+        from interfaces.billing.pdf import pdf  # typesetting takes its time to load
+
+        return pdf
+    writers: dict[str, Write] = {
+        "csv": Statement.csv,
+        "jsonl": Statement.jsonl,
+        "json": Statement.json,
+        "focus": focus.csv,
+    }
     return writers[format_]
 
 

@@ -44,7 +44,7 @@ CREDITS_MAX = 10**15  # sums of many such still fit Postgres' 64-bit integers
 WORKERS_MAX = 64
 CLIENTS_MAX = 1024
 VIEWS = ("balances", "usage", "activity", "verifications", "charges")
-FORMATS = ("csv", "jsonl", "json")
+FORMATS = ("csv", "jsonl", "json", "pdf", "focus")
 KEY_KINDS = ("sk_live", "pk_live", "sk_test", "pk_test")
 ACCOUNT = Argument("account", metavar="ACCOUNT", help="the account's id, acct_…")
 BUNDLE = Argument("directory", metavar="DIR", help="the bundle, as `audit export` wrote it")

@@ -23,6 +23,9 @@ STATEMENT_BYTES_MAX: Final = 1 << 26
 ISSUED: Final = "StatementIssued.v1"
 _TEST_SUFFIX: Final = "-test"
 _PERIOD: Final = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])", re.ASCII)
+FIRST: Final = "2000-01"
+LAST: Final = "2099-12"
+"""Months that there are statements of; an event that was made up to be of another century is counted at the end of these."""
 
 RootOf = Callable[[int], bytes]
 """The root of the tree of a log's first so many events."""
@@ -121,7 +124,7 @@ class Fold:
         if self._closings:
             last = max(last, sheet.following(self._closings[-1].period))
         balance, known = 0, dict[int, str]()
-        while period <= last and self._seen[1] and len(period) == len(last):
+        while period <= last and self._seen[1]:
             month = self._months[period]
             closing = sheet.closing_of(self._closings, period)
             size = self.size if closing is None else closing.tree_size
@@ -144,7 +147,7 @@ class Fold:
 
     def _period(self, data: dict[str, Any]) -> str:
         """The statement that an event of now is of: its own month's, unless that is closed."""
-        month: str = data["at"][:7]
+        month: str = min(max(data["at"][:7], FIRST), LAST)
         first, last = self._seen
         self._seen = (min(first, month), max(last, month))
         return max(month, self._first_open)
@@ -155,18 +158,19 @@ class Fold:
         self._months[period].charge(kind, data["at"][:10], debit, sign=-1, credits=data["credits"])
 
 
-def closings_of(issued: Iterable[Issued]) -> list[Closing]:
-    """What closes a period; what comes out of turn closes none."""
-    found: list[Closing] = []
+def in_turn(issued: Iterable[Issued]) -> list[Issued]:
+    """Those that close a month later than all before; what comes out of turn closes none."""
+    found: list[Issued] = []
     for place, data in issued:
-        last = found[-1] if found else Closing("", 0)
-        if (
-            _PERIOD.fullmatch(data["period"])
-            and data["period"] > last.period
-            and last.tree_size <= data["tree_size"] < place
-        ):
-            found.append(Closing(data["period"], data["tree_size"]))
+        period, size = (found[-1].data["period"], found[-1].data["tree_size"]) if found else ("", 0)
+        if _PERIOD.fullmatch(data["period"]) and data["period"] > period and size <= data["tree_size"] < place:
+            found.append(Issued(place, data))
     return found
+
+
+def closings_of(issued: Iterable[Issued]) -> list[Closing]:
+    """What is closed."""
+    return [Closing(data["period"], data["tree_size"]) for _, data in in_turn(issued)]
 
 
 def differing(
@@ -180,9 +184,14 @@ def differing(
     """The place of the first StatementIssued that does not say what the log says; None when all do."""
     fold = _folded(log, closings_of(issued), entries, kept_max=kept_max)
     statements = {statement.period: statement for statement in fold.statements(root_of)}
+    closing = {place for place, _ in in_turn(issued)}
     for place, data in issued:
         statement = statements.get(data["period"])
-        if statement is None or _figures(statement) != {name: data[name] for name in _figures(statement)}:
+        if (
+            place not in closing
+            or statement is None
+            or _figures(statement) != {name: data[name] for name in _figures(statement)}
+        ):
             return place
     return None
 

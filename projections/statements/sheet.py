@@ -97,8 +97,8 @@ class Statement:
 
     def csv(self) -> bytes:
         """All cells of every record, CRLF after each; nothing that a spreadsheet takes for a formula."""
-        rows = [COLUMNS, *([record.get(name, "") for name in COLUMNS] for record in self.records())]
-        return "".join(",".join(map(_cell, row)) + "\r\n" for row in rows).encode()
+        rows = (COLUMNS, *([record.get(name, "") for name in COLUMNS] for record in self.records()))
+        return b"".join(map(csv_row, rows))
 
     def jsonl(self) -> bytes:
         """One object a line."""
@@ -152,6 +152,11 @@ def written(statement: Statement) -> Iterator[tuple[str, bytes]]:
     yield "csv", statement.csv()
     yield "jsonl", statement.jsonl()
     yield "json", statement.json()
+
+
+def csv_row(values: Iterable[str | int]) -> bytes:
+    """One record of RFC 4180."""
+    return (",".join(map(_cell, values)) + "\r\n").encode()
 
 
 def following(period: str) -> str:
