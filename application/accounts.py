@@ -5,7 +5,7 @@ The same commands serve the command line and whatever else administers; `by` nam
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -16,8 +16,9 @@ from application.writer import Decision, Draft, Writer
 from domain import account as accounts
 from domain import keys
 from domain.account import Account
-from domain.events import ClockAdvanced, CreditAdded, Event
+from domain.events import ClockAdvanced, CreditAdded, Event, RateCardAdopted, StatementIssued
 from domain.keys import KeyKind
+from domain.rates import RateCard
 from domain.refusals import IdempotencyKeyReused, StateConflict
 
 
@@ -206,6 +207,34 @@ class Administration:
         """Let an account go on; False when it was going."""
         self.account(account_id)
         return self._changed(account_id, lambda account, now: accounts.resume(account, by=by, now=now))
+
+    def adopt_rate_card(
+        self, account_id: str, *, card: RateCard, effective_from: datetime | None, by: str
+    ) -> RateCardAdopted | None:
+        """Charge by another card from a moment on, or from now; None when it is the last adopted."""
+        event = self._administer(
+            account_id,
+            lambda account, now: accounts.adopt_rate_card(
+                account, card=card, effective_from=effective_from or now, by=by, now=now
+            ),
+        )
+        return event if isinstance(event, RateCardAdopted) else None
+
+    def issue_statement(
+        self,
+        account_id: str,
+        statement: Callable[[datetime], StatementIssued],
+        *,
+        closed_period: str,
+        grace: timedelta,
+    ) -> None:
+        """Fix the bill of a period, made at the ledger's moment; raises StateConflict."""
+        self._administer(
+            account_id,
+            lambda account, now: accounts.issue_statement(
+                account, statement(now), closed_period=closed_period, grace=grace
+            ),
+        )
 
     def _open_log(self, account_id: str, *, name: str, mode: Literal["live", "test"], by: str) -> None:
         self._administer(

@@ -3,7 +3,7 @@
 A balance can never go below zero, because the debit is decided against the state that the account's head guards.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -230,15 +230,22 @@ def adopt_rate_card(
     )
 
 
-def issue_statement(account: Account, statement: StatementIssued) -> StatementIssued:
-    """Fix the bill of a period; raises StateConflict when it or a later one is fixed, or it is not over."""
+def issue_statement(
+    account: Account, statement: StatementIssued, *, closed_period: str, grace: timedelta
+) -> StatementIssued:
+    """Fix the bill of a period; raises StateConflict when it or a later one is fixed, or it is not over by the grace.
+
+    `closed_period` is the last that was closed when the statement was made: another one since makes it another statement.
+    """
     require_open(account)
     if account.mode == "test":
         raise StateConflict("A test log has no bills.")
     if statement.period <= account.closed_period:
         raise StateConflict(f"The period {account.closed_period} is closed already.")
-    if statement.at < periods.end(statement.period):
-        raise StateConflict("The period is not over.")
+    if account.closed_period != closed_period:
+        raise StateConflict("Another period was closed meanwhile.")
+    if statement.at < periods.end(statement.period) + grace:
+        raise StateConflict("The period is not over, or its grace time is not.")
     return statement
 
 

@@ -32,3 +32,8 @@ def previous(period: str) -> str:
     """The period before; raises InvalidRequest on what is none."""
     first = begin(period)
     return f"{first.year - (first.month == 1):04}-{(first.month - 2) % 12 + 1:02}"
+
+
+def following(period: str) -> str:
+    """The period after; raises InvalidRequest on what is none."""
+    return of(end(period))

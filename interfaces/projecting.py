@@ -13,7 +13,7 @@ import psycopg
 from projections import rebuild as rebuilding
 from projections.rebuild import Rebuild
 from projections.runner import Runner
-from projections.views import RUNNER_LOCK, all_views, drop_all, drop_leftovers, is_there, prepare
+from projections.views import RUNNER_LOCK, AnyProjection, all_views, drop_all, drop_leftovers, is_there, prepare
 
 LOOK_SECONDS: Final = 0.1
 """Between two looks for news, as long as there are some."""
@@ -62,6 +62,16 @@ def run(
             if not stop.is_set():
                 on_failure(error)
                 stop.wait(AGAIN_SECONDS)
+
+
+def catch_up(connection: psycopg.Connection[Any], *, on_poison: Callable[[str, int], None]) -> list[AnyProjection]:
+    """Bring the live views up to date: nobody else does on a stopped system. Returns those that are not there."""
+    missing = prepare(connection, all_views())
+    names = {view.name for view in missing}
+    runner = Runner(connection, [view for view in all_views() if view.name not in names], on_poison=on_poison)
+    while runner.turn().is_full:
+        pass
+    return missing
 
 
 def _is_ours(connection: psycopg.Connection[Any]) -> bool:

@@ -11,6 +11,7 @@ import psycopg
 
 from projections.activity import Activity
 from projections.balances import Balances
+from projections.charges import Charges
 from projections.projection import LIVE, Projection
 from projections.usage import Usage
 from projections.verifications import Verifications
@@ -46,7 +47,7 @@ AnyProjection = Projection[Any]
 
 def all_views() -> tuple[AnyProjection, ...]:
     """One of each."""
-    return Balances(), Usage(), Activity(), Verifications()
+    return Balances(), Usage(), Activity(), Verifications(), Charges()
 
 
 class Status(NamedTuple):

@@ -39,11 +39,15 @@ def open_database() -> Iterator[OpenDatabase]:
 @contextlib.contextmanager
 def open_books() -> Iterator[Books]:
     """Books on the configured database; raises Refused."""
+    with open_database() as opened, books_on(opened) as books:
+        yield books
+
+
+@contextlib.contextmanager
+def books_on(opened: OpenDatabase) -> Iterator[Books]:
+    """Books on a database that is open; raises Refused."""
     try:
-        with (
-            open_database() as opened,
-            bootstrap.books(opened.conninfo, root=opened.root, readers_max=2) as books,
-        ):
+        with bootstrap.books(opened.conninfo, root=opened.root, readers_max=2) as books:
             yield books
     except SecretUnusable as error:
         raise Refused("cannot_start", f"{error}.", "Run ./doneotp doctor.") from None

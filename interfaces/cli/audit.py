@@ -16,6 +16,8 @@ TOOL: Final = "doneotp-audit.pyz"
 MODULES: Final = (
     "projections/__init__.py",
     "projections/audit/*.py",
+    "projections/statements/__init__.py",
+    "projections/statements/sheet.py",
     "projections/transparency/__init__.py",
     *(f"projections/transparency/{name}.py" for name in ("ed25519", "entry", "note", "proof", "tiles", "tree")),
 )

@@ -43,12 +43,21 @@ def change(text: str) -> tuple[str, str]:
 CREDITS_MAX = 10**15  # sums of many such still fit Postgres' 64-bit integers
 WORKERS_MAX = 64
 CLIENTS_MAX = 1024
-VIEWS = ("balances", "usage", "activity", "verifications")
+VIEWS = ("balances", "usage", "activity", "verifications", "charges")
+FORMATS = ("csv", "jsonl", "json", "pdf", "focus")
 KEY_KINDS = ("sk_live", "pk_live", "sk_test", "pk_test")
 ACCOUNT = Argument("account", metavar="ACCOUNT", help="the account's id, acct_…")
 BUNDLE = Argument("directory", metavar="DIR", help="the bundle, as `audit export` wrote it")
 VKEY = Argument(
     "--vkey", metavar="FILE", help="the log's keys as you know them, one vkey a line (default: those in the bundle)"
+)
+
+PERIOD = Argument("--period", metavar="P", required=True, help="a month, UTC, such as 2026-11")
+TREE_SIZE = Argument(
+    "--tree-size",
+    metavar="N",
+    type=whole_number(least=1, most=10**15),
+    help="as of the first N events of the account's log (default: all that is sealed)",
 )
 
 GROUPS = {
@@ -57,6 +66,8 @@ GROUPS = {
     "keys": "issue and revoke an account's API keys",
     "policy": "read and change the rules an account lives by",
     "audit": "prove the ledger, and check what others prove",
+    "billing": "statements of what an account's messages cost, month by month",
+    "ratecards": "what a message costs an account, by country",
     "projections": "look at the views and build them again",
 }
 
@@ -160,7 +171,9 @@ COMMANDS = (
         ),
         VKEY,
     ),
-    Command("audit replay", "recompute balances and usage from a bundle's events alone", "audit:replay", BUNDLE),
+    Command(
+        "audit replay", "recompute balances, usage and statements from a bundle's events alone", "audit:replay", BUNDLE
+    ),
     Command(
         "audit prove",
         "write the receipt of an event: that it is in its account's log, and that log in the log of all",
@@ -199,6 +212,51 @@ COMMANDS = (
             type=whole_number(least=0, most=65_535),
             help="port to listen on (default: a free one; with --follow none)",
         ),
+    ),
+    Command(
+        "billing statement",
+        "write the statement of a month",
+        "billing:statement",
+        ACCOUNT,
+        PERIOD,
+        Argument("--format", choices=FORMATS, default="csv", help="default: csv"),
+        Argument("--out", metavar="FILE", default="", help="write it here (default: stdout)"),
+        TREE_SIZE,
+    ),
+    Command(
+        "billing close",
+        "fix a month's statements for ever, and those of the months before it that are open",
+        "billing:close",
+        Argument("account", metavar="ACCOUNT", nargs="?", help="the account's id (default: all accounts)"),
+        PERIOD,
+        Argument(
+            "--grace-hours",
+            metavar="H",
+            type=whole_number(least=0, most=10_000),
+            default=24,
+            help="how long after the month's end it may be closed (default: 24)",
+        ),
+    ),
+    Command(
+        "billing explain",
+        "list the events behind a line of a statement",
+        "billing:explain",
+        Argument("line", metavar="LINE", help="the line's name, its last cell in the CSV"),
+        TREE_SIZE,
+    ),
+    Command(
+        "billing periods", "list an account's months: balances, credits, open or closed", "billing:periods", ACCOUNT
+    ),
+    Command(
+        "ratecards adopt",
+        "charge an account by another rate card from a moment on",
+        "ratecards:adopt",
+        ACCOUNT,
+        Argument("file", metavar="FILE", help='JSON such as {"per": "segment", "prices": {"*": 1, "TR": 2}}'),
+        Argument("--from", metavar="T", dest="since", help="an RFC 3339 moment, not in the past (default: now)"),
+    ),
+    Command(
+        "ratecards show", "show the rate card in force, and those that wait for their day", "ratecards:show", ACCOUNT
     ),
     Command(
         "projections status",

@@ -14,8 +14,7 @@ from interfaces.cli import failures
 from interfaces.cli.output import Refused, emit
 from interfaces.postgres.database import database
 from projections.rebuild import RebuildRefused, rebuild, total
-from projections.runner import Runner
-from projections.views import AnyProjection, all_views, prepare, statuses
+from projections.views import all_views, statuses
 
 _BAR: Final = 40
 
@@ -36,7 +35,7 @@ def rebuild_(arguments: argparse.Namespace) -> int:
     """Build views again beside the live ones, then swap."""
     with _connected() as connection:
         begun = time.monotonic()
-        missing = _catch_up(connection)
+        missing = {view.name for view in projecting.catch_up(connection, on_poison=_warn)}
         views = [view for view in all_views() if arguments.name in (None, view.name) or view.name in missing]
         with _progress(total(connection)) as progress:
             try:
@@ -60,16 +59,6 @@ def _connected() -> Iterator[psycopg.Connection[Any]]:
             failures.make_ready(conninfo)
             with projecting.connect(conninfo, statement_seconds_max=0) as connection:
                 yield connection
-
-
-def _catch_up(connection: psycopg.Connection[Any]) -> set[str]:
-    """Bring the live views up to date: nobody else does on a stopped system. Returns the names of those that are not there."""
-    missing = {view.name for view in prepare(connection, all_views())}
-    live: list[AnyProjection] = [view for view in all_views() if view.name not in missing]
-    runner = Runner(connection, live, on_poison=_warn)
-    while runner.turn().is_full:
-        pass
-    return missing
 
 
 def _warn(log: str, position: int) -> None:

@@ -20,16 +20,22 @@ from interfaces.cli.administration import OpenDatabase, open_database
 from interfaces.cli.output import Refused, emit
 from interfaces.secrets import SecretUnusable
 from projections.audit.cli import Progress
+from projections.rebuild import RebuildRefused, rebuild
 from projections.transparency import exporter, receipts
 from projections.transparency.receipts import NotSealed, Receipt, checkpoint_in
 from projections.transparency.sealer import Forked, Sealer
 from projections.transparency.shelf import GLOBAL, Shelf
 
 SEAL_SECONDS_MAX: Final = 60.0
+TURNS_MAX: Final = 20
+"""How often views are brought up to what is sealed, while more is being sealed."""
 _HEADS: Final = b"SELECT log, position FROM doneotp.heads"
 _BEHIND: Final = b"""
 SELECT count(*) FROM unnest(%b::text[], %b::bigint[]) AS w (log, position)
 LEFT JOIN doneotp.trees AS t USING (log) WHERE coalesce(t.noted_size, 0) < w.position"""
+_OUTRUN: Final = b"""
+SELECT log FROM doneotp.trees LEFT JOIN doneotp_views.tracking AS t USING (log)
+WHERE log <> '' AND coalesce(t.position, 0) < noted_size LIMIT 1000"""
 _LOG_OF: Final = b"""
 SELECT h.log FROM doneotp.heads AS h JOIN doneotp.events AS e ON e.log = h.log AND e.position = %b WHERE e.event_id = %b"""
 
@@ -42,21 +48,21 @@ def export(arguments: argparse.Namespace) -> int:
     aside = target.with_name(f".{target.name}.partial")
     progress = Progress("exporting")
     try:
-        with _sealed() as shelf:
+        with open_database() as opened, sealed(opened, with_views=True) as shelf:
             logs = None if arguments.account is None else _logs_of(shelf, arguments.account)
             shutil.rmtree(aside, ignore_errors=True)
-            sealed = exporter.export(shelf, aside, logs=logs, progress=progress)
+            found = exporter.export(shelf, aside, logs=logs, progress=progress)
         aside.replace(target)
     except OSError as error:
         raise Refused("cannot_write", f"{error.filename or target} cannot be written: {error.strerror}.") from None
     finally:
         progress.end()
         shutil.rmtree(aside, ignore_errors=True)
-    document = {"directory": str(target), "origin": sealed.origin, "size": sealed.size, "root": sealed.root.hex()}
+    document = {"directory": str(target), "origin": found.origin, "size": found.size, "root": found.root.hex()}
     emit(
         arguments,
         document,
-        f"{target}\ncheckpoint  {sealed.origin}, size {sealed.size}, root {sealed.root.hex()}\n"
+        f"{target}\ncheckpoint  {found.origin}, size {found.size}, root {found.root.hex()}\n"
         f"check it    ./doneotp audit verify {target}   or, elsewhere:  python3 doneotp-audit.pyz verify {target}",
     )
     return 0
@@ -85,8 +91,8 @@ def checkpoint(arguments: argparse.Namespace) -> int:
         found = shelf.trees([GLOBAL]).get(GLOBAL)
     if found is None or not found.note:
         raise Refused("not_sealed", "Nothing is sealed yet.", "Open an account first.")
-    sealed = checkpoint_in(found.note)
-    document = {"origin": sealed.origin, "size": sealed.size, "root": sealed.root.hex(), "note": found.note.decode()}
+    last = checkpoint_in(found.note)
+    document = {"origin": last.origin, "size": last.size, "root": last.root.hex(), "note": found.note.decode()}
     emit(arguments, {"ok": True, "checkpoint": document, "findings": []}, found.note.decode().rstrip("\n"))
     return 0
 
@@ -113,15 +119,44 @@ def rotate_key(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _sealed() -> Iterator[Shelf]:
-    """All that was recorded when this began, sealed, and seen as of one moment."""
-    with open_database() as opened, _in_words():
+    with open_database() as opened, sealed(opened) as shelf:
+        yield shelf
+
+
+@contextlib.contextmanager
+def sealed(opened: OpenDatabase, *, with_views: bool = False) -> Iterator[Shelf]:
+    """All that was recorded when this began, sealed, and seen as of one moment; the views have it too, if asked for."""
+    with _in_words():
         with projecting.connect(opened.conninfo) as connection:  # and let go of it: others seal while we read
             _seal(opened, connection)
-        with projecting.connect(opened.conninfo) as connection:
+        with projecting.connect(opened.conninfo, statement_seconds_max=0) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
-            with connection.transaction():
-                yield Shelf(sealing.executing(connection))
+            for turn in range(TURNS_MAX if with_views else 1):
+                unreadable = bring_up(opened) if with_views else set()
+                with connection.transaction():
+                    shelf = Shelf(sealing.executing(connection))
+                    if with_views and turn + 1 < TURNS_MAX and _outrun(shelf, unreadable):
+                        continue  # more was sealed between the two
+                    yield shelf
+                return
+
+
+def bring_up(opened: OpenDatabase) -> set[str]:
+    """Bring all views up to what is recorded; the logs with an event that cannot be read, where they end."""
+    unreadable: dict[str, int] = {}
+    with projecting.connect(opened.conninfo, statement_seconds_max=0) as connection:
+        missing = projecting.catch_up(connection, on_poison=unreadable.__setitem__)
+        if missing:
+            try:
+                rebuild(connection, missing, on_step=lambda _: None)
+            except RebuildRefused as refused:
+                raise Refused("views_not_built", f"Views are not built: {refused}.", "Try again.") from None
+    return {*unreadable}
+
+
+def _outrun(shelf: Shelf, unreadable: set[str]) -> bool:
+    return any(log not in unreadable for (log,) in shelf.execute(_OUTRUN, ()))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from domain.refusals import Refusal
-from interfaces.http import audit, docs, feed, openapi, problems, public, reads, reports, testing, verify
+from interfaces.http import audit, docs, feed, openapi, problems, public, reads, reports, statements, testing, verify
 from interfaces.http.calls import route
 from interfaces.http.desk import Desk
 from interfaces.http.edge import Edge
@@ -17,7 +17,15 @@ from interfaces.http.metrics import Metrics
 from interfaces.http.problems import HttpRefusal
 
 BODY_BYTES_MAX: Final = 16_384
-CALLS: Final = (*verify.CALLS, *reads.CALLS, *feed.CALLS, *reports.CALLS, *audit.CALLS, *testing.CALLS)
+CALLS: Final = (
+    *verify.CALLS,
+    *reads.CALLS,
+    *feed.CALLS,
+    *reports.CALLS,
+    *statements.CALLS,
+    *audit.CALLS,
+    *testing.CALLS,
+)
 _BY_STATUS: Final = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
 _SERVER_ERROR: Final = 500
 

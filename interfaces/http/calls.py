@@ -6,7 +6,7 @@ is answered before the body is judged.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from litestar import Request
@@ -74,6 +74,15 @@ class Call:
     query: tuple[Query, ...] = ()
     media_type: str = "application/json"
     """Of the answer. Where it is not JSON, the handler gives bytes and `answer` is their type."""
+    also: tuple[str, ...] = ()
+    """Other media types that the answer comes in, when its caller asks; the handler then gives Content."""
+
+
+class Content(NamedTuple):
+    """An answer that is written already."""
+
+    body: bytes
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,8 @@ def route(call: Call, desk: Desk) -> HTTPRouteHandler:
             if repeat and identity is not None and not isinstance(refusal, IdempotencyKeyReused):
                 refusal = await _reused_or(refusal, desk, identity, repeat)
             return refused(refusal, request.scope)
+        if isinstance(answer, Content):
+            return ASGIResponse(body=answer.body, media_type=answer.media_type)
         body = encode(answer) if call.media_type == _JSON else answer
         return ASGIResponse(body=body, media_type=call.media_type)
 

@@ -99,7 +99,10 @@ def _operation(call: Call, path: str) -> dict[str, Any]:
             "200": {
                 "description": "Done.",
                 "headers": _HEADERS,
-                "content": {call.media_type: {"schema": _schema_of(call.answer)}},
+                "content": {
+                    call.media_type: {"schema": _schema_of(call.answer)},
+                    **{media_type: {"schema": {"type": "string"}} for media_type in call.also},
+                },
             },
             **_refusals(call),
         },

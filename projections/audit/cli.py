@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from projections.audit import statements
 from projections.audit.bundle import NOTE_BYTES_MAX, Bundle
 from projections.audit.findings import Finding, Found
 from projections.audit.replay import COUNTS, Replayed, replay
@@ -20,7 +21,7 @@ PROGRAM: Final = "doneotp-audit"
 VERIFY_DOES: Final = (
     "check a bundle's signatures and trees and the ledger's invariants; needs no database and no network"
 )
-REPLAY_DOES: Final = "recompute balances and usage from a bundle's events alone"
+REPLAY_DOES: Final = "recompute balances, usage and statements from a bundle's events alone"
 CHECKPOINT_DOES: Final = "print a bundle's checkpoint and check its signature"
 OLDER_HELP: Final = "a checkpoint kept from before, of the log or of one account; repeat for more"
 VKEY_HELP: Final = "the log's keys as you know them, one vkey a line (default: those in the bundle)"
@@ -95,7 +96,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
 def run_replay(arguments: argparse.Namespace) -> int:
     """`replay DIR`."""
     progress = Progress("replaying")
-    replayed = replay(_bundle(arguments), progress=progress)
+    replayed = replay(_bundle(arguments), compare_statements=statements.compare, progress=progress)
     progress.end()
     _emit(replayed.document()) if arguments.json else print(_replay_text(replayed))
     return 1 if replayed.findings else 0

@@ -4,14 +4,15 @@ What concerns one verification is in `flows.py`. No rule here looks at a clock: 
 moments that its events carry already.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from projections.audit import known, masks
+from projections.audit import known, masks, statements
 from projections.audit.findings import Finding, Report
 from projections.audit.flows import Flows
 from projections.audit.prices import Cards
 from projections.audit.recent import KEPT_MAX
+from projections.audit.statements import Issued, RootOf
 from projections.transparency.entry import Entry
 
 TEST_SUFFIX: Final = "-test"
@@ -45,6 +46,8 @@ INVARIANTS: Final[dict[str, str]] = {
     "refund-for-one-debit": "A refund is for one debit, once, with its credits.",
     "credits-add-up": "A priced request is debited and a paid message that failed is refunded, right after it: what came in "
     "is what went out and what is left.",
+    "statement-as-issued": "A statement that was issued has the figures, root and hash that the log before it comes to, and "
+    "statements are issued in the order of their periods, for live logs alone.",
 }
 """Every invariant, and what it promises."""
 
@@ -52,7 +55,7 @@ INVARIANTS: Final[dict[str, str]] = {
 class LogInvariants:
     """Give `see` every entry of a log in order, then call `finish`."""
 
-    def __init__(self, log: str, report: Report, *, kept_max: int = KEPT_MAX) -> None:
+    def __init__(self, log: str, report: Report, *, root_of: RootOf, kept_max: int = KEPT_MAX) -> None:
         self.available = 0
         self.types: set[str] = set()
         """Every type of event that was seen, of those this tool knows."""
@@ -61,6 +64,9 @@ class LogInvariants:
         self._report = report
         self._versions: dict[int, int] = {}  # by hash of the stream's name: one for each number that was ever asked
         self._cards = Cards()
+        self._issued: list[Issued] = []
+        self._root_of = root_of
+        self._kept_max = kept_max
         self._requested: tuple[int, dict[str, Any]] = (0, {})  # the last CodeRequested, with its place
         self._flows = Flows(self._break, kept_max=kept_max, is_test=self._is_test)
 
@@ -90,25 +96,28 @@ class LogInvariants:
             self._flows.see(place, type_, data)
         self._see_account(place, type_, entry)
 
-    def finish(self, again: Iterable[tuple[int, Entry]]) -> None:
+    def finish(self, again: Callable[[], Iterator[tuple[int, Entry]]]) -> None:
         """After the last entry. `again` gives all entries once more, and is asked only when something older has to be seen."""
-        self._flows.finish(
-            (place, entry.type, entry.data)
-            for place, entry in again
-            if "verification_id" in entry.data and known.complaint(entry.type, entry.data) is None
-        )
+
+        def sound() -> Iterator[tuple[int, Entry]]:
+            return (one for one in again() if known.complaint(one[1].type, one[1].data) is None)
+
+        self._flows.finish((at, entry.type, entry.data) for at, entry in sound() if "verification_id" in entry.data)
+        if self._issued and self._is_test:
+            self._break("statement-as-issued", self._issued[0].place)
+        elif self._issued:
+            entries = lambda: (entry for _, entry in sound())  # noqa: E731
+            place = statements.differing(
+                self._log, self._issued, entries, root_of=self._root_of, kept_max=self._kept_max
+            )
+            if place is not None:
+                self._break("statement-as-issued", place)
 
     def _see_account(self, place: int, type_: str, entry: Entry) -> None:
         data = entry.data
         match type_:
             case "CreditDebited.v1":
-                if self._is_test:
-                    self._break("test-logs-never-debit", place)
-                    return
-                self._see_price(place, data)
-                self.available -= data["credits"]
-                if self.available < 0:
-                    self._break("balance-never-negative", place)
+                self._see_debit(place, data)
             case "CreditRefunded.v1" | "CreditAdded.v1":
                 self.available += data["credits"]
             case "AccountOpened.v1":
@@ -122,11 +131,22 @@ class LogInvariants:
             case "RateCardAdopted.v1":
                 if not self._cards.adopt(data):
                     self._break("card-names-its-content", place)
+            case statements.ISSUED:
+                self._issued.append(Issued(place, data))
             case "ClockAdvanced.v1":
                 if not self._is_test:
                     self._break("clocks-advance-in-test-logs", place)
             case _:
                 pass
+
+    def _see_debit(self, place: int, data: dict[str, Any]) -> None:
+        if self._is_test:
+            self._break("test-logs-never-debit", place)
+            return
+        self._see_price(place, data)
+        self.available -= data["credits"]
+        if self.available < 0:
+            self._break("balance-never-negative", place)
 
     def _see_price(self, place: int, debit: dict[str, Any]) -> None:
         """Whether the price is the card's; a debit that pays for no request beside it has a finding of its own."""

@@ -15,6 +15,7 @@ from projections.audit.heads import Heads, Watch
 from projections.audit.invariants import LogInvariants
 from projections.audit.recompute import Recomputed
 from projections.audit.seals import Keys, Signed, check_head_proof, read_checkpoint, read_older
+from projections.audit.statements import roots
 from projections.transparency.entry import Entry, MalformedEntry, decode, decode_head
 from projections.transparency.note import Checkpoint
 from projections.transparency.tiles import TILE_WIDTH, tile_path, width_at
@@ -215,7 +216,7 @@ class _Audit:
     def _check_entries(self, files: TreeFiles, walk: Recomputed) -> None:
         """Walk an account's tree and see every entry through the invariants, as far as entries can be read."""
         log, readable = files.log, True
-        invariants = LogInvariants(log, self.report)
+        invariants = LogInvariants(log, self.report, root_of=roots(files, walk.size))
         see = invariants.see
         for first, entries in walk.bundles():
             if readable:
@@ -232,7 +233,10 @@ class _Audit:
             self.done += len(entries)
             self.progress(self.done, self.total)
         if readable and walk.complete:
-            invariants.finish(_again(files, walk.size))
+            try:
+                invariants.finish(lambda: _again(files, walk.size))
+            except Found as found:  # a hash tile that statements need
+                self.report(found.finding._replace(log=log))
         self.types |= invariants.types
 
     # Both kinds of trees.

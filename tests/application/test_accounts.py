@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from application.accounts import Administration, Balance, OpenedAccount, ReadAccount, ReadBalance
 from domain import keys
 from domain.account import Account
-from domain.events import AccountOpened, CreditAdded, KeyIssued
+from domain.events import AccountOpened, CreditAdded, KeyIssued, StatementIssued
 from domain.keys import KEY_KINDS
 from domain.policy import Policy
+from domain.rates import FLAT, RateCard
 from domain.refusals import IdempotencyKeyReused, InvalidRequest, StateConflict
 from tests.application.world import Process, events, memory, names
 from tests.support.clock import NOON, SeededEntropy
@@ -179,6 +182,28 @@ def test_an_account_is_suspended_and_resumed(office, opened):
         office.resume(log, by="operator"),
     ]
     assert (done, office.account(log).suspended) == ([True, False, True, False], "")
+
+
+def test_a_rate_card_is_adopted_from_now_or_a_day_on(home, office, opened):
+    log, card = opened.account_id, RateCard(per="segment", prices={"*": 2})
+    first = office.adopt_rate_card(log, card=card, effective_from=None, by="operator")
+    again = office.adopt_rate_card(log, card=card, effective_from=home.clock.now(), by="operator")
+    later = office.adopt_rate_card(log, card=FLAT, effective_from=home.clock.now() + timedelta(days=3), by="operator")
+    assert (first.effective_from, again, later.rate_card) == (home.clock.now(), None, FLAT.id)
+    assert [adopted.card for adopted in office.account(log).cards] == [card, FLAT]
+
+
+def test_a_statement_is_issued_at_the_ledgers_moment_once(home, office, opened):
+    log = opened.account_id
+
+    def made(now):
+        figures: dict[str, Any] = dict.fromkeys(("credits", "added", "opening_balance", "closing_balance"), 0)
+        return StatementIssued(at=now, period="2026-10", tree_size=1, root="00", sha256="00", **figures)
+
+    office.issue_statement(log, made, closed_period="", grace=timedelta(hours=12))
+    assert office.account(log).closed_period == "2026-10"
+    with pytest.raises(StateConflict):
+        office.issue_statement(log, made, closed_period="2026-10", grace=timedelta())
 
 
 @pytest.mark.parametrize("log", ["acct_z", "nobody", ""])

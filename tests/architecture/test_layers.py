@@ -45,6 +45,7 @@ HANDED_OVER = {
 STARTED = {"projections/audit/__main__.py", "projections/audit/cli.py"}
 # The modules of `interfaces` that may look at views.
 READERS = {
+    "interfaces/billing/pdf.py",
     "interfaces/bench/scale.py",
     "interfaces/cli/bench.py",
     "interfaces/cli/audit.py",
@@ -54,7 +55,9 @@ READERS = {
     "interfaces/cli/witness.py",
     "interfaces/http/audit.py",
     "interfaces/sealing.py",
+    "interfaces/cli/billing.py",
     "interfaces/cli/projections.py",
+    "interfaces/http/statements.py",
     "interfaces/http/reads.py",
     "interfaces/http/reports.py",
     "interfaces/http/views.py",

@@ -124,6 +124,7 @@ def test_the_commands_of_the_operations_do_what_they_say(documented: Server, tmp
         "usage",
         "activity",
         "verifications",
+        "charges",
         "rebuilt",
         "rebuilt",
     ]

@@ -1,5 +1,6 @@
 """Credits, keys, policy and standing of an account."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -99,8 +100,9 @@ def statement(period: str = "2026-10") -> StatementIssued:
     )
 
 
-def issue(period: str = "2026-10"):
-    return lambda account: accounts.issue_statement(account, statement(period))
+def issue(period: str = "2026-10", *, after: str = "", grace_hours: float = 0):
+    grace = timedelta(hours=grace_hours)
+    return lambda account: accounts.issue_statement(account, statement(period), closed_period=after, grace=grace)
 
 
 def issue_key(**given):
@@ -517,9 +519,18 @@ def test_cards_that_others_have_replaced_are_forgotten():
 
 def test_a_period_is_closed_once_and_in_order_when_it_is_over():
     given_account(opened()).when(issue()).records(statement())
-    given_account(opened(), statement()).when(issue()).refuses(StateConflict)
-    given_account(opened(), statement()).when(issue("2026-09")).refuses(StateConflict)
+    given_account(opened(), statement()).when(issue(after="2026-10")).refuses(StateConflict)
+    given_account(opened(), statement()).when(issue("2026-09", after="2026-10")).refuses(StateConflict)
     given_account(opened()).when(issue("2026-11")).refuses(StateConflict)
+    given_account(opened()).when(issue(grace_hours=12)).records(statement())  # NOON of the first
+    given_account(opened()).when(issue(grace_hours=12.1)).refuses(StateConflict)
     given_account(opened(mode="test")).when(issue()).refuses(StateConflict)
     given_account(opened()).when(issue("2026-13")).refuses(InvalidRequest)
     given_account().when(issue()).refuses(StateConflict)
+
+
+def test_a_statement_that_knew_of_another_last_closing_is_refused():
+    """What was closed since has changed what is of which month."""
+    given_account(opened(), statement("2026-08")).when(issue(after="2026-08")).records(statement())
+    given_account(opened(), statement("2026-08")).when(issue(after="2026-07")).refuses(StateConflict)
+    given_account(opened(), statement("2026-08")).when(issue()).refuses(StateConflict)

@@ -23,12 +23,13 @@ def test_a_moment_is_in_the_month_that_it_is_in_at_greenwich():
 )
 def test_a_period_follows_another(period, previous, begin, end):
     assert (periods.previous(period), periods.begin(period), periods.end(period)) == (previous, begin, end)
+    assert periods.following(previous) == period
 
 
 @pytest.mark.parametrize(
     "text", ["", "2026", "2026-13", "2026-00", "2026-1", "26-11", "2026-11-01", "2026-11\n", "\uff11"]
 )
 def test_what_is_no_month_is_refused(text):
-    for read in (periods.begin, periods.end, periods.previous):
+    for read in (periods.begin, periods.end, periods.previous, periods.following):
         with pytest.raises(InvalidRequest):
             read(text)

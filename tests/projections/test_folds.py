@@ -12,9 +12,10 @@ import pytest
 from msgspec.structs import replace
 
 from domain.codec import encode
-from domain.events import CreditRefunded, PolicyChanged
+from domain.events import CreditRefunded, PolicyChanged, StatementIssued
 from projections.activity import Activity
 from projections.balances import Balances, Totals
+from projections.charges import Charges, Price
 from projections.facts import Poisoned
 from projections.projection import Rows
 from projections.usage import Beginning, Usage, beginnings
@@ -156,6 +157,43 @@ def test_activity_tells_every_event() -> None:
     latest = [row["at_max"] for row in named(Activity(), *rows.fresh)]
     assert latest == [moment(5)] * 7 + [moment(second) for second in (40, 40, 41, 42, 43, 50, 60, 61, 70)]
     assert rows.fresh[3] == (LOG, 4, NOON, moment(5), "system", "", "CodeRequested", "accepted", "first message", VER)
+
+
+def test_charges_have_a_row_for_what_a_statement_is_made_of() -> None:
+    priced = replace(debited(6, of=VER), country="TR", units=2, unit_credits=3, rate_card="rc_1")
+    closed = StatementIssued(
+        at=moment(40 * 86_400),
+        period="2026-11",
+        tree_size=4,
+        root="00",
+        sha256="00",
+        credits=6,
+        added=10,
+        opening_balance=0,
+        closing_balance=4,
+    )
+    later = replace(refunded(), at=moment(40 * 86_400), credits=6)
+    events = (opened(), added(10), requested(of=VER), priced, sent(of=VER), verified(of=VER), closed, later)
+    rows = Charges().fold({}, batch(*events, refunded(of=OTHER)))
+    today, afterwards = NOON.date(), moment(40 * 86_400).date()
+    free = ("", "", "", 0, 0)
+    price = ("2026-11", "TR", "rc_1", 3, 2)
+    assert rows == Rows(
+        [
+            (LOG, "2026-11", 2, "added", today, *free, 10, 0),
+            (LOG, "2026-11", 3, "begun", today, *free, 0, 0),
+            (LOG, "2026-11", 4, "debited", today, *price, 6, 0),
+            (LOG, "2026-11", 6, "verified", today, *free, 0, 0),
+            (LOG, "2026-11", 7, "closed", afterwards, *free, 0, 4),
+            (LOG, "2026-12", 8, "refunded", afterwards, *price, 6, 0),
+            (LOG, "2026-11", 9, "refunded", today, *free, 1, 0),  # of a debit that nobody knows
+        ]
+    )
+    earlier = {(LOG, OTHER, 1): Price(*price)}
+    assert Charges().fold(earlier, batch(refunded(of=OTHER))).fresh == [
+        (LOG, "2026-11", 1, "refunded", today, *price, 1, 0)
+    ]
+    assert Charges().fold({}, batch(*events, log="acct_a-test")) == Rows([])
 
 
 def test_verifications_have_a_row_each_with_how_it_stands() -> None:

@@ -190,7 +190,7 @@ def test_the_process_makes_again_what_somebody_drops(
 
     def is_up_to_date() -> bool:
         try:
-            return tracked(connection) == business.positions() and len(digests(connection)) == 4
+            return tracked(connection) == business.positions() and len(digests(connection)) == len(all_views())
         except psycopg.errors.UndefinedTable:
             return False
 
