@@ -95,16 +95,22 @@ def explain(arguments: argparse.Namespace) -> int:
 def close(arguments: argparse.Namespace) -> int:
     """Fix the bills of a period, of one account or of all, and of the months before that are still open."""
     grace = timedelta(hours=arguments.grace_hours)
-    issued: list[dict[str, Any]] = []
+    closed: list[dict[str, Any]] = []
+    left: list[dict[str, Any]] = []
     with _refusing(), open_database() as opened, books_on(opened) as books:
         months.begin(arguments.period)
-        logs = [arguments.account] if arguments.account else [log for (log,) in books.recorder.execute(_LIVE)]
-        for log in logs:
-            closed = list(_close(opened, books, log, arguments.period, grace=grace, is_only=bool(arguments.account)))
-            issued += closed
-    lines = [f"{row['account_id']}  {row['period']}  credits {row['credits']}  {row['sha256']}" for row in issued]
-    emit(arguments, {"closed": issued}, "\n".join(lines) or "Nothing was left to close.")
-    return 0
+        if arguments.account:
+            closed += _close(opened, books, arguments.account, arguments.period, grace=grace, is_only=True)
+        else:
+            for (log,) in books.recorder.execute(_LIVE):
+                try:
+                    closed += _close(opened, books, log, arguments.period, grace=grace, is_only=False)
+                except Refused as refused:  # of this account alone, such as an event that cannot be read
+                    left.append({"account_id": log, "code": refused.code, "detail": refused.message})
+    lines = [f"{row['account_id']}  {row['period']}  credits {row['credits']}  {row['sha256']}" for row in closed]
+    lines += [f"{row['account_id']}  NOT CLOSED: {row['detail']}" for row in left]
+    emit(arguments, {"closed": closed, "left": left}, "\n".join(lines) or "Nothing was left to close.")
+    return 1 if left else 0
 
 
 def _close(

@@ -145,7 +145,7 @@ def test_months_are_closed_in_their_order_once_and_stay_as_they_were(
     assert code(again) == (1, "state_conflict")
     assert code(call("billing", "close", ACCOUNT, "--period", left[0], "--json")) == (1, "state_conflict")
     assert code(call("billing", "close", ACCOUNT, "--period", "2031-01", "--json"))[0] == 1
-    assert answer(call("billing", "close", "--period", left[-1], "--json")) == {"closed": []}
+    assert answer(call("billing", "close", "--period", left[-1], "--json")) == {"closed": [], "left": []}
 
 
 def test_a_month_is_not_closed_before_its_grace_is_over(recorder: PostgresLogRecorder, call: Call) -> None:
@@ -244,3 +244,19 @@ def test_a_line_is_explained_on_the_command_line(months: Months, call: Call) -> 
     assert (told["credits"], len(told["events"])) == (line.credits, line.messages)
     text = call("billing", "explain", bill.line_id(line)).stdout.splitlines()
     assert text[-1] == f"{line.credits} credits in {line.messages} events"
+
+
+def test_an_account_that_cannot_be_read_keeps_no_other_from_being_closed(
+    months: Months, recorder: PostgresLogRecorder, call: Call, conninfo: str
+) -> None:
+    stored(recorder, Months("acct_b", seed=6).go_on(150, closes=False))
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE doneotp.events SET body = '{\"at\":7}' WHERE log = 'acct_a' AND position = 9")
+    ended = call("billing", "close", "--period", "2026-01", "--json")
+    told = json.loads(ended.stdout)
+    assert (ended.status, [(row["account_id"], row["period"]) for row in told["closed"]]) == (
+        1,
+        [("acct_b", "2026-01")],
+    )
+    assert [(row["account_id"], row["code"]) for row in told["left"]] == [(ACCOUNT, "views_behind")]

@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOP = tuple(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))
 PAGES = (*TOP, *sorted((ROOT / "docs").rglob("*.md")))
 README, OPERATIONS, AUDITORS = ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "auditors.md"
+BILLING = ROOT / "docs" / "billing.md"
 _FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 _TEST = re.compile(r"`(tests/[\w/]+\.py(?:::\w+)?)`")

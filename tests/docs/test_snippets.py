@@ -19,7 +19,9 @@ import pytest
 from interfaces.cli.audit import TOOL
 from interfaces.sms.webhook import sign, spell_secret
 from interfaces.sms.webhook_address import read_secret
-from tests.docs.pages import AUDITORS, OPERATIONS, PAGES, README, ROOT, Block, blocks, name
+from tests.docs.pages import AUDITORS, BILLING, OPERATIONS, PAGES, README, ROOT, Block, blocks, name
+from tests.support.bills import Months
+from tests.support.bundles import write_bundle
 from tests.support.log_reader import LogReader
 from tests.support.server import Server, environment
 from tests.support.witnesses import History
@@ -177,6 +179,24 @@ def test_the_snippet_for_auditors_follows_every_path_of_every_tree() -> None:
             assert not scope["is_in_tree"](given | {"hashes": [*given["hashes"], given["root"]]})
 
 
+def test_the_commands_of_the_bills_do_what_they_say(documented: Server, tmp_path: Path) -> None:
+    reader = Reader(documented, tmp_path)
+    asked, checked = [reader.paste(block).splitlines() for block, _ in printed(BILLING)]
+    assert (asked[1].partition(",")[0], asked[-1].partition(",")[0]) == ("record", "total")
+    assert "verdict     sound" in checked
+    assert sorted(path.suffix for path in tmp_path.glob("bundle/statements/*/*")) == [".csv", ".json", ".jsonl"]
+
+
+def test_the_sum_of_a_month_needs_nobodys_program(tmp_path: Path) -> None:
+    (block,) = [block for block in blocks(BILLING) if block.info == "python"]
+    scope: dict[str, Any] = {}
+    exec(compile(block.text, block.page, "exec"), scope)
+    months = Months(seed=3).go_on(300)
+    write_bundle(tmp_path / "bundle", {"acct_a": months.log.entries})
+    found = {bill.period: scope["credits_of"](tmp_path / "bundle", "acct_a", bill.period) for bill in months.bills()}
+    assert found == {bill.period: bill.credits for bill in months.bills()}
+
+
 def test_an_output_that_is_another_does_not_match() -> None:
     assert pattern('{"token":"tok_…","status":"verified"}').fullmatch('{"token":"tok_a.b-c","status":"verified"}')
     assert pattern('{"valid":true,"id":"ver_…"}').fullmatch('{"valid":false,"id":"ver_1"}') is None
@@ -194,7 +214,7 @@ def test_only_what_needs_another_machine_is_not_run(page: Path) -> None:
 
 
 def test_what_is_run_on_pages_that_no_test_reads_is_run_elsewhere() -> None:
-    others = [page for page in PAGES if page not in (README, OPERATIONS, AUDITORS)]
+    others = [page for page in PAGES if page not in (README, OPERATIONS, AUDITORS, BILLING)]
     assert [block for page in others for block, _ in printed(page)] == []
     assert [test for test in RUN_ELSEWHERE.values() if not (ROOT / test).is_file()] == []
 
