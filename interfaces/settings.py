@@ -14,7 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from interfaces.sms.webhook_address import checked_url, read_secret
-from interfaces.witness_address import WitnessAddress
+from interfaces.witness.address import WitnessAddress
 
 SECRET_LENGTH_MIN: Final = 32
 WITNESSES_MAX: Final = 16

@@ -17,7 +17,7 @@ import pytest
 from interfaces import secrets, settings
 from interfaces.secrets import SecretUnusable
 from interfaces.settings import SETTINGS, Settings, SettingsError
-from interfaces.witness_address import WitnessAddress
+from interfaces.witness.address import WitnessAddress
 from tests.support.notes import PETERS, WITNESS
 from tests.support.server import ROOT, environment
 

@@ -10,11 +10,12 @@ import threading
 from types import FrameType
 
 from application.keyring import Keyring
-from interfaces import logs, projecting, sealing, secrets, settings, witnessing
+from interfaces import logs, projecting, sealing, secrets, settings
 from interfaces.postgres.embedded import conninfo
 from interfaces.settings import Settings
 from interfaces.supervision import READY_LINE
-from interfaces.witnessing import NotCosigned
+from interfaces.witness import asking
+from interfaces.witness.asking import NotCosigned
 from projections.transparency.sealer import Forked
 
 
@@ -39,7 +40,7 @@ def main() -> int:
     sys.stdout.buffer.flush()
     database = configured.database_url or conninfo(configured.home)
     threading.Thread(target=_seal, args=(database, configured, stop), name="doneotp-sealer").start()
-    witnessing.run(database, configured.witnesses, stop=stop, on_failure=_not_cosigned)
+    asking.run(database, configured.witnesses, stop=stop, on_failure=_not_cosigned)
     projecting.run(
         database,
         stop=stop,

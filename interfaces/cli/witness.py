@@ -13,9 +13,9 @@ import uvicorn
 from interfaces import serving, stopping
 from interfaces.cli.output import Refused, emit
 from interfaces.fetching import FetchFailed, checked_base
-from interfaces.witness import Witness, WitnessUnusable, alone
-from interfaces.witness_follow import Behind, follow_once
-from interfaces.witness_http import server
+from interfaces.witness.cosigner import Witness, WitnessUnusable, alone
+from interfaces.witness.follower import Behind, follow_once
+from interfaces.witness.http import server
 from projections.transparency.note import ED25519, NoteRefused, Verifier
 from projections.transparency.witness import Logs, TwoHistories, WitnessRefused
 

@@ -62,11 +62,11 @@ READERS = {
     "interfaces/http/reports.py",
     "interfaces/http/views.py",
     "interfaces/projecting.py",
-    "interfaces/witness.py",
-    "interfaces/witness_address.py",
-    "interfaces/witness_follow.py",
-    "interfaces/witness_http.py",
-    "interfaces/witnessing.py",
+    "interfaces/witness/cosigner.py",
+    "interfaces/witness/address.py",
+    "interfaces/witness/follower.py",
+    "interfaces/witness/http.py",
+    "interfaces/witness/asking.py",
 }
 CLOCKS = {"now", "today", "utcnow"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.witness_http import BODY_BYTES_MAX
+from interfaces.witness.http import BODY_BYTES_MAX
 from projections.transparency.note import open_checkpoint, open_note
 from projections.transparency.proof import AddCheckpoint
 from tests.support.callers import at_once

@@ -5,7 +5,7 @@ from base64 import b64decode
 from typing import Any
 
 from interfaces.fetching import Fetched, FetchFailed, fetch
-from interfaces.witness import Witness
+from interfaces.witness.cosigner import Witness
 from projections.transparency.note import Checkpoint
 from projections.transparency.proof import AddCheckpoint
 from projections.transparency.tree import ProofRefused

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from interfaces.witness import Witness
+from interfaces.witness.cosigner import Witness
 from projections.transparency.proof import PROOF_BYTES_MAX
 from projections.transparency.witness import WitnessRefused
 

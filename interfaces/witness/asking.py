@@ -9,7 +9,7 @@ import psycopg
 from interfaces.fetching import FetchFailed, fetch
 from interfaces.projecting import connect
 from interfaces.sealing import executing
-from interfaces.witness_address import WitnessAddress
+from interfaces.witness.address import WitnessAddress
 from projections.transparency import tree
 from projections.transparency.note import NoteRefused, add_cosignatures
 from projections.transparency.proof import AddCheckpoint
