@@ -4,7 +4,7 @@ Usage is by the day (UTC) of each event and the country of the number that it is
 verifications begun last and of the rows: what comes late is looked up in the log once more, at its end.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from projections.audit.findings import Finding, Findings, Found
 from projections.audit.invariants import TEST_SUFFIX
 from projections.audit.recent import KEPT_MAX, Recent
 from projections.audit.seals import read_checkpoint
+from projections.audit.statements import Issued
 from projections.transparency.entry import Entry, MalformedEntry, decode
 from projections.transparency.tiles import TILE_WIDTH, width_at
 
@@ -76,6 +77,7 @@ class Books:
         self.refunded = 0
         self.usage: dict[tuple[str, str], list[int]] = {}
         """By day and country."""
+        self.issued: list[Issued] = []
         self._beginnings: Recent[_Beginning] = Recent(kept_max=kept_max)
         self._late: dict[str, list[_Count]] = {}
 
@@ -96,6 +98,8 @@ class Books:
                 self.debited += amount
             case "CreditRefunded.v1":
                 self.refunded += amount
+            case "StatementIssued.v1":
+                self.issued.append(Issued(entry.position, data))
             case "CodeRequested.v1" if data["send"] == 1:
                 self._beginnings.put(data["verification_id"], _Beginning(data["at"], data["country"]))
             case _:
@@ -167,8 +171,9 @@ class Replayed:
         }
 
 
-CompareStatements = Callable[[Bundle, str, Callable[[], Iterator[Entry]]], Iterator[Finding]]
-"""Takes the bundle, a log and its entries (to be asked as often as needed); gives what differs from `statements/`."""
+CompareStatements = Callable[[Bundle, str, Sequence[Issued], Callable[[], Iterator[Entry]]], Iterator[Finding]]
+"""Takes the bundle, a log, what it issued and its entries (to be asked as often as needed); gives what differs from
+`statements/`."""
 
 
 def replay(
@@ -199,7 +204,7 @@ def replay(
                     progress(done, sum(sizes.values()))
             books.finish(reader.entries())
             if compare_statements is not None and bundle.has("statements"):
-                for finding in compare_statements(bundle, log, reader.entries):
+                for finding in compare_statements(bundle, log, books.issued, reader.entries):
                     findings.add(finding)
         except Found as found:
             findings.add(found.finding._replace(log=log))

@@ -196,11 +196,12 @@ def differing(
     return None
 
 
-def compare(bundle: Bundle, log: str, entries: Callable[[], Iterator[Entry]]) -> Iterator[Finding]:
+def compare(
+    bundle: Bundle, log: str, issued: Sequence[Issued], entries: Callable[[], Iterator[Entry]]
+) -> Iterator[Finding]:
     """What in the bundle's `statements/` is not what its log comes to. Raises Found where the log cannot be read."""
     if log.endswith(_TEST_SUFFIX) or not bundle.has(f"statements/{log}"):
         return
-    issued = [Issued(entry.position, entry.data) for entry in entries() if entry.type == ISSUED]
     fold = _folded(log, closings_of(issued), entries, kept_max=KEPT_MAX)
     expected = {
         f"statements/{log}/{statement.period}.{format_}": content

@@ -125,7 +125,8 @@ def test_whoever_compares_statements_gets_the_entries_of_each_log(desk: Desk):
     (directory / "statements/acct_a").mkdir(parents=True)
     asked = []
 
-    def compare(bundle, log, entries):
+    def compare(bundle, log, issued, entries):
+        assert issued == []
         asked.append((log, [entry.position for entry in entries()], len([*entries()])))
         yield Finding("statement-differs", "It differs.", log)
 
