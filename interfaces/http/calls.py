@@ -52,7 +52,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query parameter, for the description of the API."""
+    """A parameter of the query or the path, for the description of the API."""
 
     name: str
     schema: dict[str, Any]
@@ -72,6 +72,8 @@ class Call:
     handler: Callable[[Context], Awaitable[Any]]
     body: type[msgspec.Struct] | None = None
     query: tuple[Query, ...] = ()
+    places: tuple[Query, ...] = ()
+    """Parameters of the path of which there is more to say than that they are text."""
     media_type: str = "application/json"
     """Of the answer. Where it is not JSON, the handler gives bytes and `answer` is their type."""
     also: tuple[str, ...] = ()

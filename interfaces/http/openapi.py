@@ -109,8 +109,9 @@ def _operation(call: Call, path: str) -> dict[str, Any]:
     }
     schemes = {"sk": ["secret_key"], "sk pk": ["secret_key", "public_key"], "none": []}[call.keys]
     operation["security"] = [{scheme: []} for scheme in schemes]
+    known = {place.name: {"schema": place.schema, "description": place.meaning} for place in call.places}
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, **known.get(name, {"schema": {"type": "string"}})}
         for name in re.findall(r"\{([a-z_]+)\}", path)
     ] + [
         {"name": query.name, "in": "query", "required": False, "schema": query.schema, "description": query.meaning}

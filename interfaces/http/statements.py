@@ -150,6 +150,9 @@ def _wants_csv(accept: str) -> bool:
 _TREE_SIZE: Final = Query(
     "tree_size", {"type": "integer", "minimum": 1, "maximum": 2**53}, "As of so many events of the log."
 )
+_PERIOD: Final = Query(
+    "period", {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$"}, "A month, UTC, such as 2026-11."
+)
 
 CALLS: Final = (
     Call(
@@ -171,6 +174,7 @@ CALLS: Final = (
         StatementDocument,
         statement,
         query=(_TREE_SIZE,),
+        places=(_PERIOD,),
         also=(_CSV,),
     ),
 )
