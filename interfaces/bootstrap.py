@@ -21,7 +21,7 @@ from application.tokens import Tokens
 from application.verifications import RecordDelivery
 from application.writer import Writer
 from domain.keys import account_of
-from interfaces import logs
+from interfaces import first_account, logs, secrets
 from interfaces.http import app
 from interfaces.http.desk import Desk
 from interfaces.postgres import fingerprint
@@ -108,6 +108,8 @@ async def service(
         entropy=entropy,
         inbox=inbox,
         trusted_proxies=settings.trusted_proxies,
+        pages_need_origins=settings.env == "production",
+        demo=first_account.derived(secrets.root(settings)) if settings.env == "development" else None,
     )
     application = app.build(desk, process=process, on_failure=_request_failure, extra=extra)
     dispatcher.start()

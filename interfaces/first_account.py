@@ -5,7 +5,7 @@ ever stored. Production makes the account too, without credit, and shows its key
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from application.accounts import OpenedAccount
 from domain import keys
 from domain.refusals import StateConflict
-from interfaces.bootstrap import Books
+
+if TYPE_CHECKING:
+    from interfaces.bootstrap import Books
 
 DEVELOPMENT_CREDITS: Final = 1_000_000
 _BY: Final = "serve"
@@ -40,20 +42,25 @@ class FirstAccount:
     is_new: bool
 
 
-def ensure(books: Books, *, root: bytes, credits: int) -> FirstAccount:
+def derived(root: bytes) -> OpenedAccount:
+    """Its id and keys, whether it was opened yet or not."""
+    random = _Derived(root)
+    account_id = keys.account_id(random.bytes(keys.ACCOUNT_BYTES))
+    return OpenedAccount(
+        account_id,
+        {kind: keys.spell(kind, account=account_id, random=random.bytes(keys.SECRET_BYTES)) for kind in keys.KEY_KINDS},
+    )
+
+
+def ensure(books: "Books", *, root: bytes, credits: int) -> FirstAccount:
     """The first account, opened now if it is not there yet; a start that was interrupted halfway is completed."""
-    derived = _Derived(root)
-    account_id = keys.account_id(derived.bytes(keys.ACCOUNT_BYTES))
-    spelled = {
-        kind: keys.spell(kind, account=account_id, random=derived.bytes(keys.SECRET_BYTES)) for kind in keys.KEY_KINDS
-    }
-    opened = OpenedAccount(account_id, spelled)
+    opened = derived(root)
     administration = books.administration
     try:
-        known = set(administration.account(account_id).keys)
+        known = set(administration.account(opened.account_id).keys)
     except StateConflict:
         known = set()
-    if known >= {keys.key_hash(key) for key in spelled.values()}:
+    if known >= {keys.key_hash(key) for key in opened.keys.values()}:
         return FirstAccount(opened, is_new=False)
     administration.open_named(opened, name="First account", credits=credits, by=_BY)
     return FirstAccount(opened, is_new=True)

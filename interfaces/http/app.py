@@ -9,7 +9,21 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from domain.refusals import Refusal
-from interfaces.http import audit, docs, feed, openapi, problems, public, reads, reports, statements, testing, verify
+from interfaces.http import (
+    audit,
+    demo,
+    docs,
+    feed,
+    openapi,
+    problems,
+    public,
+    reads,
+    reports,
+    statements,
+    testing,
+    verify,
+    widget,
+)
 from interfaces.http.calls import route
 from interfaces.http.desk import Desk
 from interfaces.http.edge import Edge
@@ -64,6 +78,8 @@ def build(
     app = Litestar(
         route_handlers=[
             *(route(call, desk) for call in CALLS),
+            *widget.routes(),
+            *demo.routes(desk),
             *public.routes(desk, metrics, described),
             *public.inbox_routes(desk),
             *docs.routes(described),

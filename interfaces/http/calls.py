@@ -13,11 +13,12 @@ from litestar import Request
 from litestar.exceptions import InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
+from litestar.types import Method
 
 from application.writer import Decision, Draft
 from domain.events import Event
 from domain.refusals import IdempotencyKeyReused, InvalidRequest, Refusal
-from interfaces.http import bodies, problems
+from interfaces.http import bodies, origins, problems
 from interfaces.http.desk import Desk, Identity, idempotency, identify
 
 Keys = Literal["sk", "sk pk", "none"]
@@ -112,6 +113,10 @@ def route(call: Call, desk: Desk) -> HTTPRouteHandler:
         identity: Identity | None = None
         repeat = ""
         request.scope["state"]["route"] = call.path
+        if request.method == "OPTIONS":  # what a browser asks before it lets a page make this call
+            return ASGIResponse(status_code=204, headers=origins.PREFLIGHT)
+        if public_allowed:
+            request.scope["state"]["origin_headers"] = origins.VARY
         try:
             body: Any = None
             if call.keys != "none":
@@ -132,7 +137,8 @@ def route(call: Call, desk: Desk) -> HTTPRouteHandler:
         return ASGIResponse(body=body, media_type=call.media_type)
 
     endpoint.__name__ = call.handler.__name__
-    return HTTPRouteHandler(call.path, http_method=[call.method], status_code=200, include_in_schema=False)(endpoint)
+    methods: list[Method] = [call.method, "OPTIONS"] if public_allowed else [call.method]
+    return HTTPRouteHandler(call.path, http_method=methods, status_code=200, include_in_schema=False)(endpoint)
 
 
 async def _whole_body(request: Request[Any, Any, Any]) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from eventsourcing.persistence import InterfaceError, InternalError, OperationalError
 
-from application.accounts import ReadAccount
+from application.accounts import OpenedAccount, ReadAccount
 from application.dispatch import Dispatcher
 from application.keyring import Keyring
 from application.ledger import Ledger
@@ -22,7 +22,7 @@ from domain.account import Account, Key
 from domain.keys import KeyKind
 from domain.refusals import ServiceUnavailable, StateConflict
 from domain.verification import Caller
-from interfaces.http import addresses
+from interfaces.http import addresses, origins
 from interfaces.http.problems import HttpRefusal
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.sms.inbox import InboxStore
@@ -52,6 +52,10 @@ class Desk:
     entropy: Entropy
     inbox: InboxStore | None
     trusted_proxies: Sequence[IPv4Network | IPv6Network]
+    pages_need_origins: bool
+    """Whether a public key without origins is for no page."""
+    demo: OpenedAccount | None
+    """Whose test keys the demo page uses; in development only."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,6 +104,10 @@ async def identify(desk: Desk, scope: Any, *, public_allowed: bool) -> Identity:
     key = account.keys.get(key_hash)
     if key is None or key.kind != kind:
         raise HttpRefusal("invalid_api_key")
+    page = origin.decode("latin-1")
+    is_for_page = kind.startswith("pk") and origins.allowed(key.origins, page, needs_origins=desk.pages_need_origins)
+    if is_for_page and public_allowed:
+        origins.note(scope, key.origins, page)
     if key.revoked_at is not None:
         raise HttpRefusal("revoked_api_key")
     identity = Identity(
@@ -112,7 +120,7 @@ async def identify(desk: Desk, scope: Any, *, public_allowed: bool) -> Identity:
     if not identity.is_secret:
         if not public_allowed:
             raise HttpRefusal("key_scope_forbidden")
-        if key.origins and origin.decode("latin-1") not in key.origins:
+        if not is_for_page:
             raise HttpRefusal("origin_not_allowed")
     return identity
 

@@ -37,6 +37,9 @@ class Edge:
         status = 500
         started = False
 
+        state: dict[str, Any] = dict(scope.get("state") or {})
+        state["request_id"] = request_id
+
         async def send_on(message: Message) -> None:
             nonlocal status, started
             if message["type"] == "http.response.start":
@@ -46,10 +49,9 @@ class Edge:
                 if not any(name == b"cache-control" for name, _ in headers):
                     headers.append(_NO_STORE)
                 headers.append(_NO_SNIFF)
+                headers.extend(state.get("origin_headers", ()))
             await send(message)
 
-        state: dict[str, Any] = dict(scope.get("state") or {})
-        state["request_id"] = request_id
         # RFC 9110 section 9.3.2: HEAD is GET without the content, which the server leaves out by its own copy of the method.
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         scope = cast("HTTPScope", {**scope, "method": method, "state": state})

@@ -21,7 +21,7 @@ from interfaces.http.testing import wait_seconds
 
 CONTACT_SECONDS_MAX: Final = 2.0
 """Ready means that the ledger answered within this time."""
-_WEB: Final = Path(__file__).parent.parent / "web"
+WEB: Final = Path(__file__).parent.parent / "web"
 _INBOX_LIMIT_MAX: Final = 1_000
 PAGE_HEADERS: Final = {
     "content-security-policy": (
@@ -80,7 +80,7 @@ def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
     if inbox is None:
         return ()
 
-    @get("/inbox/latest", include_in_schema=False, guards=[_only_by_address])
+    @get("/inbox/latest", include_in_schema=False, guards=[only_by_address])
     async def latest(request: Request[Any, Any, Any]) -> Response[bytes]:
         to = (request.query_params.get("to") or "").replace(" ", "+")  # a plus that nobody encoded arrives as a space
         if not to:
@@ -90,7 +90,7 @@ def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
             raise HttpRefusal("not_found", "No message for this number.")
         return _json(msgspec.json.encode(entry))
 
-    @get("/inbox/messages", include_in_schema=False, guards=[_only_by_address])
+    @get("/inbox/messages", include_in_schema=False, guards=[only_by_address])
     async def messages(request: Request[Any, Any, Any]) -> Response[bytes]:
         limit = request.query_params.get("limit", str(_INBOX_LIMIT_MAX))
         if not (limit.isascii() and limit.isdigit() and len(limit) <= 18 and 1 <= int(limit) <= _INBOX_LIMIT_MAX):
@@ -113,7 +113,7 @@ def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
     return (latest, messages, inbox_page, inbox_script, inbox_style)
 
 
-def _only_by_address(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+def only_by_address(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Codes are for whoever reached this machine by its address or a local name: a page of some other name, resolved to
     this machine by DNS rebinding, must not read them out of a developer's browser.
     """
@@ -136,7 +136,7 @@ def page(title: str, body: str) -> Response[bytes]:
 
 def asset(name: str, media_type: str) -> Response[bytes]:
     """A file of interfaces/web as it is."""
-    return Response((_WEB / name).read_bytes(), media_type=media_type, headers=PAGE_HEADERS)
+    return Response((WEB / name).read_bytes(), media_type=media_type, headers=PAGE_HEADERS)
 
 
 def _json(body: bytes) -> Response[bytes]:
