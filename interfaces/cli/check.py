@@ -15,6 +15,7 @@ CHECKS = (
     ("style", ("ruff", "check", "--quiet", ".")),
     ("format", ("ruff", "format", "--quiet", "--diff", ".")),
     ("types", ("mypy", "--no-error-summary")),
+    ("widget", ("python", "-m", "interfaces.web.widget.check")),
     ("imports", ("lint-imports", "--no-logo", "--no-cache")),
     # Every branch of the rules, by tests of the rules alone: that a request over HTTP happens to come past one proves little.
     (
@@ -25,6 +26,11 @@ CHECKS = (
         ),
     ),
 )
+
+
+def _shown(output: str, *, passed: bool) -> str:
+    """Everything of a check that failed; of one that passed what it had to leave out."""
+    return "".join(line for line in output.splitlines(keepends=True) if not passed or line.startswith("skipped"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
         passed = done.returncode == 0
         seconds = round(time.monotonic() - begun, 1)
-        results.append({"name": name, "passed": passed, "seconds": seconds, "output": "" if passed else done.stdout})
+        results.append(
+            {"name": name, "passed": passed, "seconds": seconds, "output": _shown(done.stdout, passed=passed)}
+        )
         if not arguments.json:
             print(f"{'ok' if passed else 'FAILED':8}{name} ({seconds} s)", flush=True)
             print(results[-1]["output"], end="", flush=True)

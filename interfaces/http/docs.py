@@ -10,10 +10,14 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
+from interfaces.http import widget
 from interfaces.http.problems import KINDS
 from interfaces.http.public import asset, page
 
 _EXAMPLE: Final = {"string": "…", "integer": 1, "boolean": True, "object": {}, "array": []}
+
+
+_SCRIPT: Final = f'<script src="{widget.ADDRESS}" integrity="{widget.INTEGRITY}" crossorigin="anonymous"></script>'
 
 
 def routes(described: dict[str, Any]) -> Sequence[HTTPRouteHandler]:
@@ -54,7 +58,12 @@ def _reference(described: dict[str, Any]) -> str:
     return (
         f"<h1>DoneOTP API</h1><p class=soft>Version {_text(described['info']['version'])}. "
         f"<a href='/openapi.json'>OpenAPI 3.1 description</a>, <a href='/.well-known/jwks.json'>token keys</a>.</p>"
-        f"{introduction}<nav aria-label='Calls'><ul>{index}<li><a href='#errors'>Errors</a></li></ul></nav>{sections}"
+        f"{introduction}<nav aria-label='Calls'><ul>{index}<li><a href='#errors'>Errors</a></li>"
+        f"<li><a href='#widget'>Widget</a></li></ul></nav>{sections}"
+        f"<h2 id=widget>Widget</h2><p>A form for a page of yours: number, code, token. This version, checked when loaded:</p>"
+        f"<pre><code>{_text(_SCRIPT)}</code></pre>"
+        f"<p class=soft>The newest is at <a href='/widget.js'><code>/widget.js</code></a>; the types are in "
+        f"<a href='/widget/{widget.VERSION}/widget.d.ts'><code>widget.d.ts</code></a>.</p>"
         f"<h2 id=errors>Errors</h2><div class=wide><table><thead><tr><th>Status</th><th>Code</th><th>Meaning</th></tr></thead>"
         f"<tbody>{errors}</tbody></table></div>"
     )

@@ -22,38 +22,42 @@ INTEGRITY: Final = "sha384-" + base64.b64encode(hashlib.sha384(SCRIPT).digest())
 """For the integrity attribute of a page that takes exactly this file (Subresource Integrity)."""
 ADDRESS: Final = f"/widget/{VERSION}/widget.js"
 _GZIP_LEVEL: Final = 9
-PACKED: Final = gzip.compress(SCRIPT, _GZIP_LEVEL, mtime=0)
 _FOR_ALL: Final = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
 _FOR_A_WHILE: Final = {"cache-control": "public, max-age=300"}
 _FOR_EVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
 _MEDIA_TYPES: Final = {".js": "text/javascript", ".ts": "text/plain", ".json": "application/json"}
 
 
+class File:
+    """A file of the widget, as it is and packed."""
+
+    def __init__(self, path: Path) -> None:
+        self._media_type = _MEDIA_TYPES[path.suffix]
+        self._plain = path.read_bytes()
+        self._packed = gzip.compress(self._plain, _GZIP_LEVEL, mtime=0)
+
+    def answer(self, request: Request[Any, Any, Any], kept: dict[str, str]) -> Response[bytes]:
+        """For a page of any origin, packed where the browser says that it can unpack."""
+        headers = {**_FOR_ALL, **kept, "vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(self._packed, media_type=self._media_type, headers=headers | {"content-encoding": "gzip"})
+        return Response(self._plain, media_type=self._media_type, headers=headers)
+
+
 def routes() -> Sequence[HTTPRouteHandler]:
     """The handlers."""
-    files = {
-        path.name: path.read_bytes() for path in (FOLDER / "widget.js", FOLDER / "widget.d.ts", *FOLDER.glob("??.json"))
-    }
+    paths = (FOLDER / "widget.js", FOLDER / "widget.d.ts", *FOLDER.glob("??.json"))
+    files = {path.name: File(path) for path in paths}
 
     @get("/widget.js", include_in_schema=False)
     async def newest(request: Request[Any, Any, Any]) -> Response[bytes]:
-        return _script(request, _FOR_A_WHILE)
+        return files["widget.js"].answer(request, _FOR_A_WHILE)
 
     @get("/widget/{version:str}/{name:str}", include_in_schema=False)
     async def pinned(request: Request[Any, Any, Any]) -> Response[bytes]:
         name = request.path_params["name"]
         if request.path_params["version"] != VERSION or name not in files:
             raise HttpRefusal("not_found", f"This server has version {VERSION} of the widget.")
-        if name == "widget.js":
-            return _script(request, _FOR_EVER)
-        media_type = _MEDIA_TYPES[Path(name).suffix]
-        return Response(files[name], media_type=media_type, headers={**_FOR_ALL, **_FOR_EVER})
+        return files[name].answer(request, _FOR_EVER)
 
     return (newest, pinned)
-
-
-def _script(request: Request[Any, Any, Any], kept: dict[str, str]) -> Response[bytes]:
-    headers = {**_FOR_ALL, **kept, "vary": "Accept-Encoding"}
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(PACKED, media_type="text/javascript", headers=headers | {"content-encoding": "gzip"})
-    return Response(SCRIPT, media_type="text/javascript", headers=headers)

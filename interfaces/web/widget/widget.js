@@ -69,7 +69,7 @@ const STYLES = `
 [hidden]{display:none!important}
 .card{--bg:#fff;--fg:#1a1d21;--soft:#565e69;--line:#7b838d;--bad:#b3261e;--ink:var(--light-ink);
 box-sizing:border-box;position:relative;max-width:26rem;padding:1.25rem;display:grid;gap:.5rem;align-content:start;
-min-height:19rem;background:var(--bg);color:var(--fg);border:1px solid #8885;border-radius:calc(var(--radius)*1.5);
+min-height:20rem;background:var(--bg);color:var(--fg);border:1px solid #8885;border-radius:calc(var(--radius)*1.5);
 font-size:max(1rem,16px);line-height:1.5;overflow-wrap:anywhere}
 @supports (color:light-dark(#000,#fff)){.card{--bg:light-dark(#fff,#16191d);--fg:light-dark(#1a1d21,#e8eaed);
 --soft:light-dark(#565e69,#a6afba);--line:light-dark(#7b838d,#77808b);--bad:light-dark(#b3261e,#ffb4ab);
@@ -82,7 +82,7 @@ p{margin:0}
 .field{display:flex;align-items:center;border:1px solid var(--line);border-radius:var(--radius)}
 .field:focus-within,button:focus-visible{outline:3px solid var(--ink);outline-offset:2px}
 .bad .field:last-child{border-color:var(--bad);box-shadow:0 0 0 1px var(--bad)}
-.prefix{padding-left:.75rem}
+.prefix{padding-left:.75rem;flex:none}
 ::slotted(input),::slotted(select){width:100%!important;min-width:0!important;min-height:2.75rem!important;
 padding:0 .75rem!important;border:0!important;border-radius:var(--radius)!important;outline:0!important;box-shadow:none!important;
 background:var(--bg)!important;color:inherit!important}
@@ -93,7 +93,7 @@ font-weight:600;cursor:pointer;background:none;color:var(--ink);text-decoration:
 .main{background:var(--brand);color:var(--on-brand);text-decoration:none}
 .more{display:flex;flex-wrap:wrap;gap:0 1rem;justify-content:space-between}
 [aria-disabled=true]{cursor:default;opacity:.8}
-.more [aria-disabled=true],.soft,.prefix{color:var(--soft)}
+.more [aria-disabled=true],.soft,.prefix{color:var(--soft);text-decoration:none}
 .end{display:grid;gap:.75rem;justify-items:center;text-align:center;padding-top:1.5rem;outline:0}
 .mark{width:3.5rem;height:3.5rem;border-radius:50%;border:3px solid;color:var(--bad);display:grid;place-items:center}
 .mark::before{content:"";width:.3rem;height:1.5rem;background:currentColor}
@@ -115,7 +115,7 @@ const INTERNATIONAL = /^\s*(\+|00)/;
 
 const browser = typeof document === "object";
 const script = browser && /** @type {any} */ (document.currentScript);
-const ORIGIN = script && script.src ? new URL(script.src).origin : browser ? location.origin : "";
+const ORIGIN = browser && new URL(script?.src || location).origin;
 
 /** @type {WeakMap<Element, Widget>} */
 const widgets = new WeakMap();
@@ -125,7 +125,7 @@ for (const [, code, groups, regions] of COUNTRIES.matchAll(/(\d+)\.(\d*)([A-Z]+)
   for (const region of regions.match(/../g) || []) countries.set(region, { region, code, groups: [...groups].map(Number) });
 }
 
-/** The country that a number in international form belongs to, once its digits tell. */
+/** Once the digits of an international number tell. */
 function countryOf(digits, current) {
   const found = [countries.get(current), ...countries.values()];
   return found.find((country) => country && digits.startsWith(country.code));
@@ -219,7 +219,6 @@ function language(asked) {
   return wanted.map((one) => String(one).toLowerCase().split("-")[0]).find((one) => LANGUAGES.includes(one)) || "en";
 }
 
-/** Only the origin of an http address is taken. */
 function serverAt(given) {
   try {
     const { protocol, origin } = new URL(given);
@@ -314,7 +313,6 @@ class Widget {
     };
   }
 
-  /** Show the first step in the visitor's language, or where a reload left off. */
   async begin() {
     await this.learn();
     if (widgets.get(this.element) !== this) return;
@@ -335,7 +333,7 @@ class Widget {
     this.render();
   }
 
-  /** Fetch the sentences of the language; without them it is English. */
+  /** Without the sentences of its language it is English. */
   async learn() {
     if (this.lang === "en") return;
     const late = setTimeout(() => this.abort.abort(), TEXTS_MS_MAX);
