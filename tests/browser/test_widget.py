@@ -81,6 +81,7 @@ def test_five_wrong_codes_lock_and_a_new_code_is_offered(visit: Callable[..., Vi
 
 def test_a_locked_number_says_for_how_long_also_after_a_reload(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
+    visitor.page.clock.install()
     test = visitor.customer.test
     for _ in range(4):
         _, code = test.sent(visitor.phone)
@@ -95,6 +96,9 @@ def test_a_locked_number_says_for_how_long_also_after_a_reload(visit: Callable[.
     visitor.is_in("locked")
     expect(visitor.end).to_contain_text("You can try again in 24 hours.")
     expect(visitor.main).to_be_hidden()
+    visitor.page.clock.fast_forward(86_500_000)
+    visitor.is_in("phone")
+    assert visitor.stored() == []
 
 
 def test_an_expired_code_is_told_and_a_new_one_is_sent(visit: Callable[..., Visitor]) -> None:
@@ -134,6 +138,8 @@ def test_too_soon_is_told_in_words_by_the_servers_figure(visit: Callable[..., Vi
     visitor.is_in("phone")
     expect(visitor.main).to_have_attribute("aria-disabled", "true")
     assert visitor.heard("failed") == [{"code": "resend_cooldown", "final": False}]
+    visitor.page.reload()
+    visitor.is_in("phone")
 
 
 def test_a_reload_in_mid_flow_asks_for_the_number_and_sends_nothing_again(visit: Callable[..., Visitor]) -> None:
