@@ -125,7 +125,7 @@ def _banner(document: dict[str, Any], *, shows_keys: bool, has_inbox: bool) -> s
     base = document["base_url"]
     lines = ["DoneOTP is running.", "", f"  API        {base}", f"  Reference  {document['docs_url']}"]
     if has_inbox:
-        lines.append(f"  Inbox      {document['inbox_url']}")
+        lines += [f"  Inbox      {document['inbox_url']}", f"  Demo       {base}/demo"]
     if shows_keys:
         kinds = ("sk_live", "pk_live", "sk_test", "pk_test")
         lines += ["", f"  account    {document['account_id']}", *(f"  {kind}    {document[kind]}" for kind in kinds)]

@@ -6,7 +6,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.shop import Shop
-from tests.http.customer import Customer, number, wrong
+from tests.http.customer import Customer, number
 
 STRICT = (
     "default-src 'none'; script-src 'self' {server}; connect-src {server}; style-src 'none'; base-uri 'none'; "
@@ -90,8 +90,28 @@ class Visitor:
         self.is_in("code")
         return self.server.code_for(self.phone)
 
-    def fail_once(self, code: str) -> None:
-        self.code_field.fill(wrong(code))
+    @property
+    def hint(self) -> Locator:
+        """What is said above the code."""
+        return self.host.locator("p.soft").first
+
+    @property
+    def end(self) -> Locator:
+        """What is said at the end."""
+        return self.host.locator(".end")
+
+    def button(self, name: str) -> Locator:
+        return self.host.get_by_role("button", name=name, exact=True)
+
+    def code_field_filled(self, code: str) -> None:
+        """Type a code: six digits submit themselves."""
+        expect(self.code_field).to_be_editable()
+        self.code_field.fill(code)
+
+    def stored(self) -> list[str]:
+        """What the page's storage holds."""
+        held: list[str] = self.page.evaluate("[...Object.values(sessionStorage), ...Object.values(localStorage)]")
+        return held
 
     def heard(self, name: str) -> list[Any]:
         """What the page's callback of this name was given."""

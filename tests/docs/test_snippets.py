@@ -35,7 +35,7 @@ RUN_ELSEWHERE = {
 }
 CANNOT_RUN = {"createdb", "docker", "export", "uv"}
 """What blocks marked `(not run)` begin with: they need a machine, a network or secrets that a test has not."""
-LANGUAGES = {"sh", "sh (not run)", "python", "json", "json (body)"}
+LANGUAGES = {"html", "sh", "sh (not run)", "python", "json", "json (body)"}
 
 
 def lines_to_run(block: Block) -> list[str]:

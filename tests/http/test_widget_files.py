@@ -5,6 +5,8 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from urllib.request import Request, urlopen
 
@@ -30,6 +32,20 @@ def test_a_browser_gets_it_packed_within_its_bound(server: Server) -> None:
         packed = answer.read()
     assert (answer.headers["content-encoding"], len(packed) <= 12_288) == ("gzip", True)
     assert gzip.decompress(packed) == widget.SCRIPT
+
+
+def test_where_there_is_no_document_it_does_nothing() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no node to load it")
+    program = (
+        "const { init, version } = require(process.argv[1]); const it = init({}); it.reset(); it.destroy();"
+        "console.log(version, it.state)"
+    )
+    done = subprocess.run(
+        [node, "-e", program, str(widget.FOLDER / "widget.js")], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == (f"{widget.VERSION} phone\n", "")
 
 
 def test_the_version_is_the_servers() -> None:

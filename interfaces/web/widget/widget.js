@@ -91,6 +91,7 @@ background:var(--bg)!important;color:inherit!important}
 button{min-height:2.75rem;padding:.4rem;border:2px solid transparent;border-radius:var(--radius);font:inherit;
 font-weight:600;cursor:pointer;background:none;color:var(--ink);text-decoration:underline}
 .main{background:var(--brand);color:var(--on-brand);text-decoration:none}
+.more button{padding:0}
 .more{display:flex;flex-wrap:wrap;gap:0 1rem;justify-content:space-between}
 [aria-disabled=true]{cursor:default;opacity:.8}
 .more [aria-disabled=true],.soft,.prefix{color:var(--soft);text-decoration:none}
@@ -573,7 +574,7 @@ class Widget {
     const coding = !ended && state !== "phone" && this.id !== "";
     const unknown = coding && !this.sentTo;
     this.card.className = "card " + state;
-    this.hint.textContent = unknown ? this.texts.resume : this.say("sent", { n: `\u2066${this.prefix.textContent} ${this.phone.value}\u2069` });
+    this.hint.textContent = unknown ? this.texts.resume : this.say("sent", { n: `\u2066${this.prefix.textContent} ${this.phone.value}\u2069`.replace(/ /g, "\xa0") });
     this.hint.hidden = this.codeStep.hidden = this.more.hidden = !coding;
     this.numberStep.hidden = ended || (coding && !unknown);
     this.end.hidden = !ended;
@@ -598,13 +599,14 @@ class Widget {
     const next = state === "phone" ? "send" : state === "code" ? "verify" : busy ? state : exhausted ? "again" : "retry";
     this.main.textContent = texts[next];
     this.main.ariaDisabled = String(busy || (state === "phone" ? closed : exhausted && early));
-    this.main.hidden = state === "verified" || (state === "locked" && closed);
+    this.main.hidden = state === "verified" || (state === "locked" && !exhausted);
     if (this.resend.ariaDisabled === "true" && !early && state === "code") this.live.textContent = texts.again;
     this.resend.ariaDisabled = String(busy || early);
     this.timer.textContent = early && (exhausted || state === "code") ? inWords(this.waiting, this.again)
       : closed && state === "phone" ? inWords(this.waiting, this.until) : "";
     this.sentence.textContent = state === "verified" ? texts.verified : state === "failed" ? texts.setup
-      : exhausted ? texts.exhausted : closed ? inWords("locked", this.until) : "";
+      : exhausted ? texts.exhausted : inWords("locked", this.until);
+    if (state === "locked" && !exhausted && !closed) this.reset();
   }
 
   /** Ask the browser for the code of the message that comes (WebOTP), where it can. */
@@ -629,9 +631,10 @@ class Widget {
 
   /** What outlives a reload: the verification's id and the moments that belong to it. No number, no code, no token. */
   keep() {
-    const { id, again, expires, until } = this;
+    const { id, again, expires } = this;
+    const until = this.ending === "locked" && this.until;
     try {
-      if (id || this.state === "locked" || until) sessionStorage.setItem(this.place, JSON.stringify({ id, again, expires, until }));
+      if (id || until) sessionStorage.setItem(this.place, JSON.stringify({ id, again, expires, until }));
       else sessionStorage.removeItem(this.place);
     } catch {
       // storage may be off; then a reload begins anew
