@@ -1,5 +1,5 @@
 /*! DoneOTP widget. Apache-2.0. This is the source: there is no build step. */
-// Number, code, token. The token means nothing until your server validates it with the secret key.
+// The token means nothing until your server validates it.
 // @ts-check
 "use strict";
 {
@@ -8,8 +8,7 @@ const VERSION = "0.1.0";
 /** @typedef {import("./widget").Options} Options */
 /** @typedef {import("./widget").State} State */
 
-// Calling code, the first groups of a mobile number, and the regions that share the code, the main one first: 49.4DE
-// Written by countries.py from the metadata of libphonenumber.
+// Calling code, first groups of a mobile number, regions, the main one first. Written by countries.py.
 const COUNTRIES =
   "1.33USAGAIASBBBMBSCADMDOGDGUJMKNKYLCMPMSPRSXTCTTVCVGVI 7.332RUKZ 20.2EG 27.23ZA 30.33GR 31.1NL 32.322BE 33.1222FR 34.322ES 36.23HU 39.33ITVA 40.33RO 41.232CH 43.3AT 44.4GBGGIMJE 45.222DK 46.232SE 47.222NOSJ 48.33PL 49.4DE 51.33PE 52.33MX 53.1CU 54.124AR 55.25BR 56.14CL 57.3CO 58.3VE 60.23MY 61.33AUCCCX 62.33ID 63.33PH 64.23NZ 65.4SG 66.23TH 81.24JP 82.24KR 84.33VN 86.34CN 90.332TR 91.5IN 92.3PK 93.23AF 94.23LK 95.13MM 98.33IR 211.33SS 212.1222MAEH 213.322DZ 216.23TN 218.2LY 220.3GM 221.232SN 222.222MR 223.222ML 224.322GN 225.222CI 226.222BF 227.222NE 228.222TG 229.2222BJ 230.4MU 231.23LR 232.2SL 233.23GH 234.33NG 235.222TD 236.222CF 237.1222CM 238.32CV 239.3ST 240.33GQ 241.222GA 242.23CG 243.33CD 244.33AO 245.33GW 246.3IO 247.AC 248.13SC 249.23SD 250.33RW 251.23ET 252.1SO 253.222DJ 254.3KE 255.33TZ 256.3UG 257.222BI 258.23MZ 260.2ZM 261.223MG 262.322REYT 263.23ZW 264.23NA 265.322MW 266.4LS 267.23BW 268.4SZ 269.32KM 290.SHTA 291.13ER 297.3AW 298.22FO 299.22GL 350.GI 351.33PT 352.33LU 353.23IE 354.3IS 355.23AL 356.4MT 357.2CY 358.2FIAX 359.23BG 370.3LT 371.23LV 372.4EE 373.32MD 374.2AM 375.232BY 376.3AD 377.1222MC 378.222SM 380.23UA 381.2RS 382.23ME 383.23XK 385.23HR 386.23SI 387.23BA 389.23MK 420.33CZ 421.33SK 423.33LI 500.FK 501.3BZ 502.4GT 503.4SV 504.4HN 505.4NI 506.4CR 507.4PA 508.22PM 509.22HT 590.322GPBLMF 591.BO 592.3GY 593.23EC 594.322GF 595.3PY 596.322MQ 597.3SR 598.23UY 599.13CWBQ 670.4TL 672.1NF 673.3BN 674.3NR 675.4PG 676.3TO 677.2SB 678.3VU 679.3FJ 680.3PW 681.22WF 682.2CK 683.3NU 685.2WS 686.KI 687.22NC 688.2TV 689.222PF 690.TK 691.3FM 692.3MH 850.33KP 852.4HK 853.4MO 855.23KH 856.223LA 880.4BD 886.33TW 960.3MV 961.23LB 962.14JO 963.33SY 964.33IQ 965.3KW 966.23SA 967.33YE 968.4OM 970.33PS 971.23AE 972.23IL 973.4BH 974.4QA 975.222BT 976.4MN 977.3NP 992.23TJ 993.2TM 994.232AZ 995.322GE 996.33KG 998.232UZ";
 
@@ -47,7 +46,7 @@ const ENGLISH = {
 };
 /** @typedef {keyof typeof ENGLISH} Sentence */
 
-/** Which sentence explains which error codes; what is not named here goes by its status. */
+/** Which sentence explains which error codes. */
 const SENTENCE_OF = new Map();
 for (const line of `number invalid_phone_number
 digits invalid_code_format
@@ -348,7 +347,7 @@ class Widget {
     clearTimeout(late);
   }
 
-  /** The number as the server wants it: what was typed behind the calling code. It knows about trunk zeros; we do not. */
+  /** What was typed behind the calling code. The server knows about trunk zeros. */
   number() {
     const digits = digitsIn(this.phone.value);
     if (INTERNATIONAL.test(this.phone.value)) return "+" + digits.replace(/^00/, "");
