@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import pytest
 from aiohttp import web
 from playwright.async_api import Page, async_playwright
 
 from interfaces.sms.inbox import Inbox, InboxMessage
 
 FILES = Path(__file__).resolve().parents[2] / "interfaces" / "web" / "inbox"
+pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium: apt-get install chromium")
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'"
 
 
