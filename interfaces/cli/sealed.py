@@ -42,7 +42,7 @@ SELECT h.log FROM doneotp.heads AS h JOIN doneotp.events AS e ON e.log = h.log A
 
 def export(arguments: argparse.Namespace) -> int:
     """Write a bundle: first beside its place, so that nobody finds half of one."""
-    target = Path(arguments.directory)
+    target = Path(arguments.directory).absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise Refused("directory_not_empty", f"{target} is there already.", "Name a directory that is not there yet.")
     aside = target.with_name(f".{target.name}.partial")
@@ -52,7 +52,7 @@ def export(arguments: argparse.Namespace) -> int:
             logs = None if arguments.account is None else _logs_of(shelf, arguments.account)
             shutil.rmtree(aside, ignore_errors=True)
             found = exporter.export(shelf, aside, logs=logs, progress=progress)
-        aside.replace(target)
+        _move(aside, target)
     except OSError as error:
         raise Refused("cannot_write", f"{error.filename or target} cannot be written: {error.strerror}.") from None
     finally:
@@ -66,6 +66,15 @@ def export(arguments: argparse.Namespace) -> int:
         f"check it    ./doneotp audit verify {target}   or, elsewhere:  python3 doneotp-audit.pyz verify {target}",
     )
     return 0
+
+
+def _move(aside: Path, target: Path) -> None:
+    """Into a directory that is there, whoever stands in it; the checkpoint last, without which there is no bundle."""
+    if not target.exists():
+        aside.replace(target)
+        return
+    for part in sorted(aside.iterdir(), key=lambda path: path.name == "checkpoint"):
+        part.replace(target / part.name)
 
 
 def prove(arguments: argparse.Namespace) -> int:

@@ -118,7 +118,9 @@ def test_where_something_is_no_bundle_is_written(stopped: Place, tmp_path: Path)
     assert stopped.refused("export", str(file / "below")) == "cannot_write"
     empty = tmp_path / "empty"
     empty.mkdir()
+    place = empty.stat().st_ino
     assert stopped.told("export", str(empty))["directory"] == str(empty)
+    assert (empty.stat().st_ino, (empty / "checkpoint").is_file()) == (place, True), "somebody may stand in it"
 
 
 def test_a_receipt_is_the_one_that_the_server_gives(place: Place, tmp_path: Path) -> None:
