@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.refusals import InvalidRequest
+from domain.refusals import InvalidRequest, Overloaded
 from interfaces.http.calls import Call, Context, Query
 from interfaces.http.desk import Identity, identify, in_thread
 from interfaces.http.problems import HttpRefusal
@@ -23,8 +23,10 @@ from projections.transparency.tiles import MalformedPath, TilePath
 _TEXT: Final = "text/plain"
 _BYTES: Final = "application/octet-stream"
 _NOTHING: Final = "Nothing is sealed yet; that takes a few seconds."
-_PUBLIC: Final = ("not_found", "internal_error", "service_unavailable")
-_OWN: Final = (*_PUBLIC, "missing_api_key", "invalid_api_key", "revoked_api_key", "key_scope_forbidden", "overloaded")
+_PUBLIC: Final = ("not_found", "internal_error", "service_unavailable", "overloaded")
+_OWN: Final = (*_PUBLIC, "missing_api_key", "invalid_api_key", "revoked_api_key", "key_scope_forbidden")
+PUBLIC_READS_MAX: Final = 16
+"""Reads that nobody has to show a key for, at once: they share the reading threads with those of customers."""
 
 
 class Consistency(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -165,11 +167,21 @@ def _own(identity: Identity, name: str, *, names: tuple[str, ...]) -> str:
     return identity.log
 
 
+_public_reads = 0
+
+
 async def _read(context: Context, ask: Callable[[Shelf], Any]) -> Any:
+    global _public_reads  # noqa: PLW0603 - one count per process
+    is_public = context.caller is None
+    if is_public and _public_reads >= PUBLIC_READS_MAX:
+        raise Overloaded(retry_after_seconds=1)
+    _public_reads += is_public
     try:
         return await in_thread(ask, Shelf(context.desk.recorder.execute))
     except NotSealed as reason:
         raise HttpRefusal("not_found", str(reason)) from None
+    finally:
+        _public_reads -= is_public
 
 
 _ACCOUNT: Final = Query("account", {"type": "string"}, "The account of the secret key, for the log of that key.")
