@@ -40,8 +40,8 @@ OTHER: Final = "everything else"
 SAMPLES_PER_SECOND: Final = 100
 _FUNCTIONS_SHOWN: Final = 25
 _ROOTS: Final = (
+    "/site-packages/",  # first: the libraries are below the checkout, too
     f"{Path(__file__).resolve().parents[2]}/",
-    "/site-packages/",
     f"/python{sys.version_info.major}.{sys.version_info.minor}/",
 )
 _THREAD: Final = re.compile(r"thread \((\d+)\)(?:: )?(.*)")

@@ -53,11 +53,15 @@ def test_samples_divide_the_cpu_time_of_their_thread_and_no_other():
     )
 
 
+VENV = profile.__file__.removesuffix("interfaces/bench/profile.py") + ".venv/lib/python3.11"
+
+
 @pytest.mark.parametrize(
     ("frame", "kept"),
     [
         (f"append ({profile.__file__}:7)", "append (interfaces/bench/profile.py:7)"),
         ("run (/any/venv/lib/python3.9/site-packages/uvicorn/server.py:1)", "run (uvicorn/server.py:1)"),
+        (f"run ({VENV}/site-packages/uvicorn/server.py:1)", "run (uvicorn/server.py:1)"),
         (f"_run ({threading.__file__}:2)", "_run (threading.py:2)"),
         ("send (/lib/x86_64-linux-gnu/libc.so.6)", "send (libc.so.6)"),
         ("uv_run (core.c:2)", "uv_run (core.c:2)"),
