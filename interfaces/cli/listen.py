@@ -1,4 +1,4 @@
-"""`listen`: an account's events to a URL on this machine as they come, so that a receiver can be written without a public address.
+"""`listen`: an account's events to a URL of yours as they come, so that a receiver can be written on a machine of one's own.
 
 It asks the HTTP API with a secret key, as anybody may, and needs neither the database nor the root secret. The posts are those
 of a webhook, byte for byte, but for what signs them: that is derived from the key, the same each time.
@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from application.webhooks import Signers
 from domain import keys
+from domain.refusals import Refusal
 from domain.webhook_body import body
 from domain.webhooks import EVERY_VERIFICATION, require_url, type_of, wants
 from interfaces import settings
@@ -30,7 +31,7 @@ from interfaces.webhooks import signing
 WAIT_SECONDS: Final = 20
 AGAIN_SECONDS: Final = 1.0
 POST_SECONDS_MAX: Final = 15.0
-ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
+Found = TypeVar("Found")
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -54,7 +55,10 @@ class _Balance(msgspec.Struct, frozen=True):
 def run(arguments: argparse.Namespace) -> int:
     """Forward until stopped; with `--once` until all that is recorded is forwarded."""
     key = _key(arguments.key)
-    require_url(arguments.forward_to)
+    try:
+        require_url(arguments.forward_to)
+    except Refusal as refusal:
+        raise Refused(refusal.code, refusal.detail) from None
     signers = signers_of(key)
     spelled = signing.spelled(signers)[0]
     print(f"forwarding to {arguments.forward_to}", file=sys.stderr)
@@ -123,16 +127,12 @@ async def _forward(arguments: argparse.Namespace, key: str, signers: Signers) ->
             after = feed.next
 
 
-async def _ask[Found: msgspec.Struct](
-    session: aiohttp.ClientSession, url: str, headers: dict[str, str], kind: type[Found]
-) -> Found:
+async def _ask(session: aiohttp.ClientSession, url: str, headers: dict[str, str], kind: type[Found]) -> Found:
     """One answer of the API; asked again for as long as it cannot be reached."""
     while True:
         try:
             async with session.get(url, headers=headers, allow_redirects=False) as response:
-                content = await response.content.read(ANSWER_BYTES_MAX)
-                while not response.content.at_eof():
-                    content += await response.content.read(ANSWER_BYTES_MAX)
+                content = await response.read()
         except (aiohttp.ClientError, TimeoutError):
             print(f"{urlsplit(url).netloc} does not answer; asking again", file=sys.stderr)
             await asyncio.sleep(AGAIN_SECONDS)

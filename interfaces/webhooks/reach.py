@@ -15,6 +15,7 @@ _DENIED: Final = tuple(
     ip_network(text)
     for text in (
         "168.63.129.16/32",
+        "192.0.0.0/24",
         "192.88.99.0/24",
         "::/96",
         "::ffff:0:0/96",

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -47,6 +48,8 @@ class Hook(ThreadingHTTPServer):
         self.answer: Callable[[Got], int | str] = lambda got: 200
         self.headers: dict[str, str] = {}
         self.got: list[Got] = []
+        self.answered: list[Got] = []
+        """Those whose sender was still there for the answer: a receiver that takes nothing back would have kept them."""
         self.connections = 0
         self.at_once = 0
         self.at_once_max = 0
@@ -91,6 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
                 hook.released.wait(HANG_SECONDS_MAX)
                 self.close_connection = True
                 return
+            if self._is_there():
+                hook.answered.append(got)
             self.send_response(int(way))
             for name, value in hook.headers.items():
                 self.send_header(name, value)
@@ -99,6 +104,14 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             with hook.lock:
                 hook.at_once -= 1
+
+    def _is_there(self) -> bool:
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     do_GET = do_POST  # noqa: N815 - the name http.server looks for
 
