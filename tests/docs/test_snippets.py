@@ -32,6 +32,8 @@ RUN_ELSEWHERE = {
     "./doneotp check": "tests/cli/test_cli.py",
     "./doneotp bench": "tests/bench/test_suite.py",
     "./doneotp witness": "tests/cli/test_witness.py",
+    "./doneotp listen": "tests/cli/test_webhooks.py",
+    "./doneotp trigger": "tests/cli/test_webhooks.py",
 }
 CANNOT_RUN = {"createdb", "docker", "export", "uv"}
 """What blocks marked `(not run)` begin with: they need a machine, a network or secrets that a test has not."""
