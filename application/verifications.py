@@ -39,6 +39,7 @@ from domain.refusals import (
     WrongCode,
 )
 from domain.verification import Attempt, Caller, NewCode
+from domain.words import is_personal
 
 ACCOUNT_STREAM: Final = ""
 
@@ -310,7 +311,7 @@ class RecordSent:
             verification_id=self.verification_id,
             send=self.send,
             provider=self.provider,
-            message_id=self.message_id,
+            message_id="" if is_personal(self.message_id) else self.message_id,  # providers name messages as they like
             segments=self.segments,
         )
         return Decision(None, ((self.stream, event),))
