@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
-from domain import periods, refusals
+from domain import periods, refusals, webhooks
 from domain.events import (
     AccountOpened,
     AccountResumed,
@@ -25,12 +25,18 @@ from domain.events import (
     PolicyChanged,
     RateCardAdopted,
     StatementIssued,
+    WebhookEndpointAdded,
+    WebhookEndpointDisabled,
+    WebhookEndpointEnabled,
+    WebhookEndpointRemoved,
+    WebhookSecretRotated,
 )
 from domain.keys import KeyKind
 from domain.policy import BOUNDS, Policy
 from domain.rates import FLAT, RateCard, require_sound
 from domain.refusals import InsufficientCredit, InvalidRequest, StateConflict
 from domain.verification import Handoff
+from domain.webhooks import Endpoint
 from domain.words import require_words
 
 CREDITS_MAX: Final = 10**15
@@ -77,6 +83,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     clock_advanced_seconds: int = 0
     cards: tuple[Adopted, ...] = ()
     closed_period: str = ""
+    webhooks: tuple[Endpoint, ...] = ()
 
     @property
     def available(self) -> int:
@@ -293,6 +300,14 @@ def evolve(account: Account, event: Event) -> Account:
             return replace(account, suspended="")
         case ClockAdvanced():
             return replace(account, clock_advanced_seconds=account.clock_advanced_seconds + event.seconds)
+        case (
+            WebhookEndpointAdded()
+            | WebhookSecretRotated()
+            | WebhookEndpointDisabled()
+            | WebhookEndpointEnabled()
+            | WebhookEndpointRemoved()
+        ):
+            return replace(account, webhooks=webhooks.evolve(account.webhooks, event))
         case _:
             return account
 

@@ -19,6 +19,7 @@ from application.ledger import Ledger
 from application.ports import Message, Provider
 from application.tokens import Tokens
 from application.verifications import RecordDelivery
+from application.webhooks import Webhooks
 from application.writer import Writer
 from domain.keys import account_of
 from interfaces import first_account, logs, secrets
@@ -47,6 +48,7 @@ class Books:
     writer: Writer
     keyring: Keyring
     administration: Administration
+    webhooks: Webhooks
 
 
 @contextlib.contextmanager
@@ -60,7 +62,8 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     writer.start()
     try:
         fingerprint.require(recorder, keyring.fingerprint())
-        yield Books(recorder, ledger, writer, keyring, Administration(writer, keyring, entropy))
+        administration = Administration(writer, keyring, entropy)
+        yield Books(recorder, ledger, writer, keyring, administration, Webhooks(writer, keyring, entropy))
     finally:
         writer.close()
         recorder.close()
