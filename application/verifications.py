@@ -85,6 +85,7 @@ class Outgoing:
     text: str = ""
     send: int = 0
     at: datetime | None = None
+    price_credits: int = 0
 
     @property
     def is_new(self) -> bool:
@@ -146,7 +147,8 @@ class SendCode:
             digits=requested.digits,
         )
         text = verifications.message(requested, code)
-        return Decision(Outgoing(_sent(requested), code, text, requested.send, now), tuple(events))
+        price = requested.price_credits
+        return Decision(Outgoing(_sent(requested), code, text, requested.send, now, price), tuple(events))
 
     def replay(self, event: Event) -> Outgoing:
         if not isinstance(event, CodeRequested):

@@ -50,7 +50,12 @@ def test_a_message_is_asked_for_and_paid_in_one_append():
     assert isinstance(requested, CodeRequested)
     of = outgoing.answer.verification_id
     assert outgoing == Outgoing(
-        Sent(status="pending", expires_in=300, verification_id=of, resend_in=30), outgoing.code, outgoing.text, 1, NOON
+        Sent(status="pending", expires_in=300, verification_id=of, resend_in=30),
+        outgoing.code,
+        outgoing.text,
+        1,
+        NOON,
+        1,
     )
     assert requested == CodeRequested(
         at=NOON,
@@ -84,6 +89,7 @@ def test_a_resend_repeats_the_code_and_is_paid_for():
         second.text,
         2,
         NOON + timedelta(seconds=30),
+        1,
     )
     assert home.balance()["debited"] == 2
 
