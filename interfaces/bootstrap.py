@@ -25,6 +25,7 @@ from domain.keys import account_of
 from interfaces import first_account, logs, secrets
 from interfaces.http import app
 from interfaces.http.desk import Desk
+from interfaces.http.streams import Streams
 from interfaces.postgres import fingerprint
 from interfaces.postgres.abandoned import Sweep
 from interfaces.postgres.recorder import PostgresLogRecorder
@@ -76,6 +77,7 @@ class Service:
 
     application: ASGIApp
     dispatcher: Dispatcher
+    streams: Streams
 
 
 @contextlib.asynccontextmanager
@@ -100,6 +102,7 @@ async def service(
 
     dispatcher = Dispatcher(books.writer, clock, provider_for, on_failure=_failure("dispatcher"))
     sweep = Sweep(books.recorder, books.writer, clock, on_failure=_failure("sweep"))
+    streams = Streams()
     desk = Desk(
         ledger=books.ledger,
         recorder=books.recorder,
@@ -110,6 +113,7 @@ async def service(
         clock=clock,
         entropy=entropy,
         inbox=inbox,
+        streams=streams,
         trusted_proxies=settings.trusted_proxies,
         pages_need_origins=settings.env == "production",
         demo=first_account.derived(secrets.root(settings)) if settings.env == "development" else None,
@@ -118,7 +122,7 @@ async def service(
     dispatcher.start()
     sweep.start()
     try:
-        yield Service(application, dispatcher)
+        yield Service(application, dispatcher, streams)
     finally:
         if not await dispatcher.drain(timeout_seconds=DRAIN_SECONDS):
             logs.log.warning("drain_timed_out", count=dispatcher.waiting)
