@@ -115,7 +115,7 @@ class Outbound:
             return None, _cause(error, default="connect_failed"), 0
         except (aiohttp.ClientConnectionError, OSError):
             return None, "connection_lost", 0
-        except (aiohttp.ClientError, ValueError):
+        except Exception:  # noqa: BLE001 - whatever a stranger's answer sets off is a failed post and no more
             return None, "invalid_answer", 0
 
     def _target(self, url: str) -> URL:
@@ -167,6 +167,8 @@ class _Looked(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         addresses = list(dict.fromkeys(await self._resolve(host, port)))
+        if not addresses:
+            raise OSError("a name without addresses")
         for address in addresses:
             try:
                 self._reach.require_address(host, address)
