@@ -14,12 +14,14 @@ from litestar.types import ASGIApp
 
 from application.accounts import Administration
 from application.dispatch import Dispatcher
+from application.guard import Guard
 from application.keyring import Keyring
 from application.ledger import Ledger
 from application.ports import Message, Provider
 from application.tokens import Tokens
 from application.verifications import RecordDelivery
 from application.writer import Writer
+from domain.guard import Reason
 from domain.keys import account_of
 from interfaces import first_account, logs, secrets
 from interfaces.http import app
@@ -54,9 +56,10 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     """An open ledger, on a database that is migrated. Raises SecretUnusable on one that was begun under another root."""
     entropy = SystemEntropy()
     recorder = PostgresLogRecorder(conninfo, readers_max=readers_max)
-    ledger = Ledger(recorder, entropy, monotonic=time.monotonic)
-    writer = Writer(ledger, SystemClock(), on_failure=_failure("writer"))
     keyring = Keyring(root)
+    guard = Guard(keyring, on_trip=_guard_tripped)
+    ledger = Ledger(recorder, entropy, monotonic=time.monotonic, guard=guard)
+    writer = Writer(ledger, SystemClock(), on_failure=_failure("writer"))
     writer.start()
     try:
         fingerprint.require(recorder, keyring.fingerprint())
@@ -143,6 +146,11 @@ def _report(writer: Writer, message: Message, *, delivered: bool, reason: str) -
 
 def _failure(part: str) -> Callable[[BaseException], None]:
     return lambda error: logs.failure(part, error)
+
+
+def _guard_tripped(log: str, reason: Reason) -> None:
+    """Without what was shut: a prefix is most of a number. `guard show` names it, masked."""
+    logs.log.warning("guard_tripped", log=log, reason=reason.scope, count=reason.bad)
 
 
 def _request_failure(error: BaseException, request_id: str) -> None:

@@ -54,6 +54,7 @@ async def send(context: Context) -> Sent:
         web_origin=bodies.web_origin(body.web_origin, phone),
         app_hash=bodies.app_hash(body.app_hash, phone),
         metadata=bodies.metadata(body.metadata, phone),
+        is_public=not identity.is_secret,
     )
     if identity.mode == "test":
         scripted = refusal_for(phone.e164)
@@ -157,6 +158,7 @@ CALLS: Final = (
             "number_blocklisted",
             "country_not_enabled",
             "destination_blocked",
+            "challenge_required",
             "number_locked",
             "resend_cooldown",
             "number_send_limit",
