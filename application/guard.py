@@ -92,7 +92,9 @@ class Guard:
         """Take a message that is decided, and not stored yet, into account."""
         found = self._watches.get(log)
         if found is not None:
+            size = found[0].size
             found[0].reserve(place, ahead)
+            self._things += found[0].size - size
 
     def place(self, log: str, phone: PhoneNumber) -> Place:
         """Where a message to a number goes."""

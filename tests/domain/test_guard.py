@@ -268,7 +268,7 @@ def test_after_its_hours_a_scope_is_half_open_and_shuts_again_for_twice_as_long(
 
 
 def test_no_scope_is_shut_for_more_than_a_day_at_a_time():
-    story, at = Story().unanswered(4), 0
+    story, at, until = Story().unanswered(4), 0, 0
     for _ in range(12):
         at += LATER
         verdict = story.verdict(at=at)
