@@ -104,6 +104,10 @@ class Keyring:
         """Tells two roots apart and nothing else: 128 bits of a key that is used for nothing."""
         return self._derive("fingerprint")[:16]
 
+    def challenge_key(self) -> bytes:
+        """Seals the challenges that public keys are asked for."""
+        return self._derive("challenge")
+
     def webhook_secret(self) -> bytes:
         """The secret that signs messages to a `webhook:` provider unless one is configured."""
         return self._derive("sms-webhook")

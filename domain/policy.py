@@ -35,7 +35,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     guard_block_seconds: int = 14_400
     guard_probe_sends: int = 5
     guard_challenge_secret_keys: int = 0
-    guard_challenge_bits: int = 18
+    guard_challenge_bits: int = 16
 
 
 BOUNDS: Final[dict[str, tuple[int, int]]] = {

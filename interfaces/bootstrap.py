@@ -24,7 +24,10 @@ from application.writer import Writer
 from domain.guard import Reason
 from domain.keys import account_of
 from interfaces import first_account, logs, secrets
-from interfaces.http import app
+from interfaces.guard.challenge import Challenge
+from interfaces.guard.pow import ProofOfWork
+from interfaces.guard.siteverify import ADDRESSES, SiteVerify
+from interfaces.http import app, widget
 from interfaces.http.desk import Desk
 from interfaces.postgres import fingerprint
 from interfaces.postgres.abandoned import Sweep
@@ -98,6 +101,7 @@ async def service(
     def provider_for(message: Message) -> Provider:
         return live if message.log == account_of(message.log) else tests
 
+    challenge = _challenge(settings, books.keyring, clock, entropy)
     dispatcher = Dispatcher(books.writer, clock, provider_for, on_failure=_failure("dispatcher"))
     sweep = Sweep(books.recorder, books.writer, clock, on_failure=_failure("sweep"))
     desk = Desk(
@@ -111,6 +115,7 @@ async def service(
         entropy=entropy,
         inbox=inbox,
         trusted_proxies=settings.trusted_proxies,
+        challenge=challenge,
         pages_need_origins=settings.env == "production",
         demo=first_account.derived(secrets.root(settings)) if settings.env == "development" else None,
     )
@@ -125,6 +130,7 @@ async def service(
         await sweep.stop()
         await dispatcher.stop()
         tests.close()
+        await challenge.close()
         if isinstance(live, WebhookProvider):
             await live.close()
 
@@ -135,6 +141,15 @@ def _live_provider(settings: Settings, inbox: InboxStore | None, keyring: Keyrin
         assert inbox is not None, "settings refuse the inbox provider where there is no inbox"
         return InboxProvider(inbox)
     return WebhookProvider(first.removeprefix("webhook:"), secret=settings.webhook_secret or keyring.webhook_secret())
+
+
+def _challenge(settings: Settings, keyring: Keyring, clock: SystemClock, entropy: SystemEntropy) -> Challenge:
+    kind, _, site_key = settings.challenge.partition(":")
+    service = next((name for name in ADDRESSES if name == kind), None)
+    if service is not None:
+        secret = settings.challenge_secret
+        return SiteVerify(service, site_key=site_key, secret=secret, script=widget.CHALLENGE_ADDRESS)
+    return ProofOfWork(keyring.challenge_key(), clock=clock, entropy=entropy, script=widget.CHALLENGE_ADDRESS)
 
 
 def _report(writer: Writer, message: Message, *, delivered: bool, reason: str) -> None:

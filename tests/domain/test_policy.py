@@ -29,7 +29,7 @@ def test_a_new_account_has_these_limits():
         guard_block_seconds=14_400,
         guard_probe_sends=5,
         guard_challenge_secret_keys=0,
-        guard_challenge_bits=18,
+        guard_challenge_bits=16,
     )
 
 

@@ -1,10 +1,13 @@
 """The fraud guard from outside: what it refuses, whom it tells why, and what its commands say of it."""
 
 import json
+from itertools import count
 from typing import Any
 
 import pytest
 
+from interfaces.guard.pow import solve
+from interfaces.http import widget
 from tests.http.customer import Customer, refusal
 from tests.http.test_keys import soon
 from tests.support.server import Ended, run
@@ -117,3 +120,41 @@ def test_the_commands_show_what_is_held_and_what_other_thresholds_would_have_don
 def test_what_cannot_be_simulated_is_refused_in_words(customer: Customer, words: tuple[str, ...]) -> None:
     done = ran(customer, "guard", "simulate", customer.account_id, *words)
     assert (done.status, json.loads(done.stdout)["error"]["code"]) == (1, "invalid_request")
+
+
+@pytest.fixture
+def suspicious(customer: Customer) -> Customer:
+    """An account of which a prefix is at the point where public keys are asked for a challenge."""
+    assert {customer.live.send(number(index)).status for index in range(HELD // 2 + 1)} == {200}
+    return customer
+
+
+def test_a_public_key_solves_a_challenge_and_gets_its_message(suspicious: Customer) -> None:
+    live = suspicious.live
+    refused = live.send(number(60), key=live.public)
+    assert refusal(refused)[:2] == (403, "challenge_required")
+    challenge = refused.body["challenge"]
+    assert (challenge["kind"], challenge["bits"], challenge["script"]) == ("pow", 16, widget.CHALLENGE_ADDRESS)
+    assert live.server.get(challenge["script"]).status == 200
+    response = solve(challenge["token"], challenge["bits"])
+    elsewhere = live.send(number(61), key=live.public, challenge_response=response)
+    assert refusal(elsewhere)[1] == "challenge_required"
+    assert live.send(number(60), key=live.public, challenge_response=response).status == 200
+    assert live.server.code_for(number(60))
+
+
+def test_a_secret_key_is_not_asked_unless_the_account_wants_it(suspicious: Customer) -> None:
+    assert suspicious.live.send(number(60)).status == 200
+    suspicious.server.books.administration.change_policy(
+        suspicious.account_id, changes={"guard_challenge_secret_keys": 1}, by="test"
+    )
+    others = count(61)
+    refused = soon(lambda: suspicious.live.send(number(next(others))), status=403)
+    assert refusal(refused)[1] == "destination_blocked"
+
+
+def test_an_answer_to_a_challenge_is_for_public_keys_and_short(customer: Customer) -> None:
+    refused = customer.live.send(number(1), challenge_response="x")
+    long = customer.live.send(number(1), key=customer.live.public, challenge_response="x" * 4_097)
+    needless = customer.live.send(number(1), key=customer.live.public, challenge_response="x")
+    assert [refusal(refused)[1], refusal(long)[1], needless.status] == ["invalid_request", "invalid_request", 200]
