@@ -256,3 +256,18 @@ def test_order_holds_and_nothing_is_left_over_when_postmen_race_with_who_records
         assert [one.type.partition(".")[2] for one in of_name] == ["code_requested", "code_sent", "verified"]
         assert all(before <= first for before, first in zip(taken, began[1:], strict=False))
     assert desk.execute(b"SELECT waiting, failures >= 0 FROM doneotp.webhook_endpoints") == [(0, True)]
+
+
+def test_a_database_that_cuts_the_line_again_and_again_loses_nothing(desk, hook):
+    desk.endpoint(hook.url, "account.credit_added")
+    cut = b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'doneotp-webhooks'"
+    with desk.postman():
+        for number in range(40):
+            desk.credit(f"R{number}")
+            if number % 10 == 9:
+                desk.execute(cut)
+        wait_for(lambda: len(desk.deliveries()) == 40 and settled(desk))
+    assert len(set(hook.ids)) == 40
+    assert {type(failure) for failure in desk.failures} <= {psycopg.errors.AdminShutdown, psycopg.OperationalError}
+    assert desk.failures
+    desk.failures.clear()
