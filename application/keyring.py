@@ -112,6 +112,14 @@ class Keyring:
         """The secret that signs messages to a `webhook:` provider unless one is configured."""
         return self._derive("sms-webhook")
 
+    def endpoint_secret(self, log: str, endpoint_id: str, *, number: int) -> bytes:
+        """What signs posts to an account's endpoint (`v1`) after `number` - 1 others were given up: 256 bits."""
+        return self._derive(f"webhook/{log}/{endpoint_id}/{number}")
+
+    def endpoint_key(self, log: str, endpoint_id: str, *, number: int) -> Ed25519PrivateKey:
+        """The same for the signature that needs no shared secret (`v1a`)."""
+        return Ed25519PrivateKey.from_private_bytes(self._derive(f"webhook-ed25519/{log}/{endpoint_id}/{number}"))
+
     def _derive(self, purpose: str) -> bytes:
         return HKDF(algorithm=SHA256(), length=32, salt=b"doneotp/1", info=purpose.encode()).derive(self._root)
 

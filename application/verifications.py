@@ -43,6 +43,7 @@ from domain.refusals import (
     WrongCode,
 )
 from domain.verification import Attempt, Caller, NewCode
+from domain.words import is_personal
 
 ACCOUNT_STREAM: Final = ""
 
@@ -88,6 +89,7 @@ class Outgoing:
     text: str = ""
     send: int = 0
     at: datetime | None = None
+    price_credits: int = 0
 
     @property
     def is_new(self) -> bool:
@@ -162,7 +164,8 @@ class SendCode:
             digits=requested.digits,
         )
         text = verifications.message(requested, code)
-        return Decision(Outgoing(_sent(requested), code, text, requested.send, now), tuple(events))
+        price = requested.price_credits
+        return Decision(Outgoing(_sent(requested), code, text, requested.send, now, price), tuple(events))
 
     def _tag(self, requested: CodeRequested) -> str:
         return self.keyring.tagged(self.keyring.prefix_of(self.log, self.phone.e164), seed=requested.seed)
@@ -342,7 +345,7 @@ class RecordSent:
             verification_id=self.verification_id,
             send=self.send,
             provider=self.provider,
-            message_id=self.message_id,
+            message_id="" if is_personal(self.message_id) else self.message_id,  # providers name messages as they like
             segments=self.segments,
         )
         return Decision(None, ((self.stream, event),))

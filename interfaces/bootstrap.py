@@ -20,6 +20,7 @@ from application.ledger import Ledger
 from application.ports import Message, Provider
 from application.tokens import Tokens
 from application.verifications import RecordDelivery
+from application.webhooks import Webhooks
 from application.writer import Writer
 from domain.guard import Reason
 from domain.keys import account_of
@@ -29,6 +30,7 @@ from interfaces.guard.pow import ProofOfWork
 from interfaces.guard.siteverify import ADDRESSES, SiteVerify
 from interfaces.http import app, widget
 from interfaces.http.desk import Desk
+from interfaces.http.streams import Streams
 from interfaces.postgres import fingerprint
 from interfaces.postgres.abandoned import Sweep
 from interfaces.postgres.recorder import PostgresLogRecorder
@@ -52,6 +54,7 @@ class Books:
     writer: Writer
     keyring: Keyring
     administration: Administration
+    webhooks: Webhooks
 
 
 @contextlib.contextmanager
@@ -66,7 +69,8 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     writer.start()
     try:
         fingerprint.require(recorder, keyring.fingerprint())
-        yield Books(recorder, ledger, writer, keyring, Administration(writer, keyring, entropy))
+        administration = Administration(writer, keyring, entropy)
+        yield Books(recorder, ledger, writer, keyring, administration, Webhooks(writer, keyring, entropy))
     finally:
         writer.close()
         recorder.close()
@@ -79,6 +83,7 @@ class Service:
 
     application: ASGIApp
     dispatcher: Dispatcher
+    streams: Streams
 
 
 @contextlib.asynccontextmanager
@@ -104,6 +109,7 @@ async def service(
     challenge = _challenge(settings, books.keyring, clock, entropy)
     dispatcher = Dispatcher(books.writer, clock, provider_for, on_failure=_failure("dispatcher"))
     sweep = Sweep(books.recorder, books.writer, clock, on_failure=_failure("sweep"))
+    streams = Streams()
     desk = Desk(
         ledger=books.ledger,
         recorder=books.recorder,
@@ -114,6 +120,7 @@ async def service(
         clock=clock,
         entropy=entropy,
         inbox=inbox,
+        streams=streams,
         trusted_proxies=settings.trusted_proxies,
         challenge=challenge,
         pages_need_origins=settings.env == "production",
@@ -123,7 +130,7 @@ async def service(
     dispatcher.start()
     sweep.start()
     try:
-        yield Service(application, dispatcher)
+        yield Service(application, dispatcher, streams)
     finally:
         if not await dispatcher.drain(timeout_seconds=DRAIN_SECONDS):
             logs.log.warning("drain_timed_out", count=dispatcher.waiting)

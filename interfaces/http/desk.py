@@ -25,6 +25,7 @@ from domain.verification import Caller
 from interfaces.guard.challenge import Challenge
 from interfaces.http import addresses, origins
 from interfaces.http.problems import HttpRefusal
+from interfaces.http.streams import Streams
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.sms.inbox import InboxStore
 
@@ -52,6 +53,7 @@ class Desk:
     clock: Clock
     entropy: Entropy
     inbox: InboxStore | None
+    streams: Streams
     trusted_proxies: Sequence[IPv4Network | IPv6Network]
     pages_need_origins: bool
     """Whether a public key without origins is for no page."""

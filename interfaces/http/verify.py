@@ -151,6 +151,7 @@ def _message(context: Context, command: SendCode, outgoing: Outgoing) -> Message
         code=outgoing.code,
         accepted_at=context.desk.clock.now(),
         account=identity.account.id,
+        price_credits=outgoing.price_credits,
     )
 
 

@@ -23,6 +23,11 @@ from domain.events import (
     PolicyChanged,
     RateCardAdopted,
     StatementIssued,
+    WebhookEndpointAdded,
+    WebhookEndpointDisabled,
+    WebhookEndpointEnabled,
+    WebhookEndpointRemoved,
+    WebhookSecretRotated,
 )
 from domain.policy import BOUNDS, Policy
 from domain.rates import RateCard
@@ -443,6 +448,11 @@ def test_every_kind_of_event_folds_into_an_empty_state():
         adopted(),
         statement(),
         ClockAdvanced(at=NOON, seconds=1),
+        WebhookEndpointAdded(at=NOON, endpoint_id="we_1", url="https://a", types=()),
+        WebhookSecretRotated(at=NOON, endpoint_id="we_1", secret_number=2, previous_until=NOON),
+        WebhookEndpointDisabled(at=NOON, endpoint_id="we_1", reason="r"),
+        WebhookEndpointEnabled(at=NOON, endpoint_id="we_1"),
+        WebhookEndpointRemoved(at=NOON, endpoint_id="we_1"),
     ]
     assert [type(event) for event in events] == list(ACCOUNT_EVENTS)
     for event in events:
