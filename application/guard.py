@@ -52,7 +52,7 @@ class Guard:
 
     def begin(self, log: str, events: Iterable[Event], *, position: int, policy: Policy) -> None:
         """Count anew from the latest events of a log, the last of which is at `position`."""
-        self._drop(log)
+        self.forget(log)
         watch = Watch(policy)
         for event in events:
             watch.observe(event, self._place_of(log, event))
@@ -66,7 +66,7 @@ class Guard:
             return
         watch, before = found
         if position != before + 1:
-            self._drop(log)
+            self.forget(log)
             return
         size = watch.size
         watch.observe(event, self._place_of(log, event))
@@ -111,9 +111,10 @@ class Guard:
                 self.trips += 1
                 self._on_trip(log, reason)
         while self._things > self._things_max and len(self._watches) > 1:
-            self._drop(next(iter(self._watches)))
+            self.forget(next(iter(self._watches)))
 
-    def _drop(self, log: str) -> None:
+    def forget(self, log: str) -> None:
+        """Keep no counts of a log."""
         found = self._watches.pop(log, None)
         if found is not None:
             self._things -= found[0].size

@@ -390,10 +390,9 @@ class Writer:
         """Decide every ticket against what is stored and what those before it decided."""
         ledger = self._ledger
         ledger.prepare([(ticket.command.log, ticket.command.stream) for ticket in tickets])
-        guarded = {ticket.command.log: getattr(ticket.command, "guarded_by", None) for ticket in tickets}
+        guarded = {t.command.log: t.command.guarded_by for t in tickets if hasattr(t.command, "guarded_by")}
         for log, policy in guarded.items():
-            if policy is not None:
-                ledger.watch(log, policy)
+            ledger.watch(log, policy)
         earlier = self._find_idempotent(tickets)
         now = self._clock.now()
         drafts: dict[str, Draft] = {}

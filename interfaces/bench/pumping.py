@@ -102,6 +102,7 @@ class _Siege:
         self._attack = attack
         self._chance = random.Random(f"{town.seed} {attack}")  # noqa: S311 - the same every time is what is wanted
         self._here = local()
+        self._connections: list[HTTPConnection] = []
         self._target = _target(attack, self._chance)
         self._numbers = _honest(self._chance)
         self._due: list[tuple[float, str]] = []
@@ -133,6 +134,8 @@ class _Siege:
                         heapq.heappush(self._due, (now + typing, number))
                 self._read_inbox()
                 list(pool.map(self._check, self._typed(now)))
+        for connection in self._connections:
+            connection.close()
         return self._toll()
 
     def _send(self, message: tuple[str, str, str]) -> None:
@@ -185,6 +188,7 @@ class _Siege:
         connection: HTTPConnection | None = getattr(self._here, "connection", None)
         if connection is None:
             connection = self._here.connection = HTTPConnection("127.0.0.1", self._port, timeout=_SECONDS_MAX)
+            self._connections.append(connection)
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())

@@ -452,7 +452,7 @@ COMMANDS = (
         Argument("--profile", metavar="FILE", default="", help="write a page here that shows where the CPU went"),
         Argument(
             "--without",
-            choices=("seal", "views"),
+            choices=("seal", "views", "guard"),
             help="instead: one load with this work beside it and without, in turn",
         ),
         Argument(

@@ -235,3 +235,11 @@ def test_a_place_that_nobody_counts_is_open():
     at_home.ledger.watch = lambda *_: None  # type: ignore[method-assign]
     assert send(at_home, *range(12)) == ["Outgoing"] * 12
     assert number(0) != NUMBER
+
+
+def test_a_guard_that_is_switched_off_keeps_no_counts_and_begins_anew_when_it_is_on():
+    at_home = home()
+    send(at_home, *range(9))
+    send(at_home, 9, policy=msgspec.structs.replace(POLICY, guard=0))
+    assert at_home.guard.things == 0
+    assert send(at_home, 10) == ["DestinationBlocked"]
