@@ -7,7 +7,7 @@ import pytest
 
 from application import guard as guards
 from application import ledger as ledgers
-from application.guard import place_of
+from application.guard import place_of, place_to
 from domain.events import CodeRequested
 from domain.guard import Place
 from domain.policy import Policy
@@ -219,7 +219,7 @@ def test_an_event_tells_its_prefix_to_the_holder_of_the_key_alone():
     assert (len(set(tags)), {len(tag) for tag in tags}) == (3, {11})
     places = [place_of(at_home.keyring, event) for event in found]
     assert (places[0] == places[1], places[0] == places[2]) == (True, False)
-    assert places[0] == at_home.guard.place(ACCOUNT, at_home.send(number(3)).phone)
+    assert places[0] == place_to(at_home.keyring, ACCOUNT, at_home.send(number(3)).phone)
 
 
 def test_an_event_from_before_there_were_tags_counts_by_its_mask():
