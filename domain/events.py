@@ -32,7 +32,10 @@ class Answerable(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CodeRequested(Answerable, frozen=True, kw_only=True, omit_defaults=True):
-    """A code was asked for. `seed` and the secret key give the code; a resend repeats both `verification_id` and seed."""
+    """A code was asked for. `seed` and the secret key give the code; a resend repeats both `verification_id` and seed.
+
+    `prefix_tag` tells the holder of the secret key which requests went to one prefix, and nobody else anything.
+    """
 
     verification_id: str
     phone: str
@@ -49,6 +52,7 @@ class CodeRequested(Answerable, frozen=True, kw_only=True, omit_defaults=True):
     web_origin: str = ""
     app_hash: str = ""
     metadata: dict[str, str | int | float | bool | None] = {}
+    prefix_tag: str = ""
 
 
 class CodeSent(Event, frozen=True, kw_only=True, omit_defaults=True):

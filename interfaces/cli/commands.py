@@ -52,6 +52,7 @@ VKEY = Argument(
     "--vkey", metavar="FILE", help="the log's keys as you know them, one vkey a line (default: those in the bundle)"
 )
 
+TEST_SIDE = Argument("--test", action="store_true", help="of the account's test keys instead")
 PERIOD = Argument("--period", metavar="P", required=True, help="a month, UTC, such as 2026-11")
 TREE_SIZE = Argument(
     "--tree-size",
@@ -72,6 +73,7 @@ GROUPS = {
     "credits": "add credits to an account",
     "keys": "issue and revoke an account's API keys",
     "policy": "read and change the rules an account lives by",
+    "guard": "what the fraud guard has shut, and what it would have",
     "audit": "prove the ledger, and check what others prove",
     "billing": "statements of what an account's messages cost, month by month",
     "ratecards": "what a message costs an account, by country",
@@ -256,6 +258,29 @@ COMMANDS = (
     ),
     Command(
         "billing periods", "list an account's months: balances, credits, open or closed", "billing:periods", ACCOUNT
+    ),
+    Command(
+        "guard show",
+        "show what the fraud guard has shut or asks a challenge for, and why",
+        "guard:show",
+        ACCOUNT,
+        TEST_SIDE,
+    ),
+    Command(
+        "guard simulate",
+        "replay the ledger under other thresholds: messages stopped, credits saved, users lost",
+        "guard:simulate",
+        ACCOUNT,
+        Argument(
+            "changes",
+            metavar="NAME=VALUE",
+            nargs="*",
+            type=change,
+            help="settings of the policy that are to be otherwise",
+        ),
+        Argument("--from", metavar="T", dest="since", help="an RFC 3339 moment (default: the log's beginning)"),
+        Argument("--to", metavar="T", dest="until", help="an RFC 3339 moment (default: the log's end)"),
+        TEST_SIDE,
     ),
     Command(
         "ratecards adopt",

@@ -10,6 +10,7 @@ from domain import phone as phones
 from domain.phone import PhoneNumber
 from domain.refusals import InvalidCodeFormat, InvalidRequest
 from domain.words import is_personal, plain
+from interfaces.guard.challenge import RESPONSE_LENGTH_MAX
 from interfaces.http import addresses
 from interfaces.http.problems import HttpRefusal
 
@@ -94,6 +95,17 @@ class SendRequest(msgspec.Struct, frozen=True, kw_only=True):
                 description="Android SMS Retriever hash, 11 characters.",
                 examples=["FA+9qCX9VSu"],
                 extra_json_schema=_described(_APP_HASH),
+            ),
+        ]
+        | None
+    ) = None
+
+    challenge_response: (
+        Annotated[
+            str,
+            Meta(
+                description="Answer to the challenge of a `challenge_required` (public keys only).",
+                max_length=RESPONSE_LENGTH_MAX,
             ),
         ]
         | None

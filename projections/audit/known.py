@@ -46,6 +46,7 @@ TYPES: Final[dict[str, Shape]] = {
             "web_origin": "text",
             "app_hash": "text",
             "metadata": "scalars",
+            "prefix_tag": "text",
         },
     ),
     "CodeSent.v1": Shape({**_MESSAGE, "provider": "text", "message_id": "text"}, {"segments": "whole"}),

@@ -6,7 +6,10 @@ A test names the line that is missing here when a type gets a field.
 from typing import Final
 
 PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
-    "CodeRequested.v1": ("ce7b6141983dd677fd56800d824f86eeff70fc8a35a5c24aba74b2004c66cf34",),
+    "CodeRequested.v1": (
+        "ce7b6141983dd677fd56800d824f86eeff70fc8a35a5c24aba74b2004c66cf34",
+        "15f714f1e6a1365df592e1e0f0bb7c46e38c71c734fecb585ceb91233b9c2c5c",
+    ),
     "CodeSent.v1": ("7bd1f2f8ecf8d01b133e58a44f775247a0201ef5a309a9bebd8f420a222e7b39",),
     "SendFailed.v1": ("a3724dfcca7705073b672b3a6336ee0b74c87be72124ec4b5c9f2b614c36cb85",),
     "DeliveryReported.v1": ("19a419ab2ae810a52c91afa3f5f605717670081c62771902f9d0d738bf51b625",),

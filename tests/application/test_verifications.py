@@ -32,7 +32,7 @@ from domain.refusals import (
     WrongCode,
 )
 from domain.text import compose
-from tests.application.world import NUMBER, OTHER_NUMBER, TEST_LOG, events, kinds, names, process
+from tests.application.world import ACCOUNT, NUMBER, OTHER_NUMBER, TEST_LOG, events, kinds, names, process
 from tests.support.clock import NOON
 
 MASK = "+1415****2671"
@@ -70,6 +70,7 @@ def test_a_message_is_asked_for_and_paid_in_one_append():
         resend_in=30,
         attempts_left=5,
         price_credits=1,
+        prefix_tag=home.keyring.tagged(home.keyring.prefix_of(ACCOUNT, NUMBER), seed=requested.seed),
     )
     assert debited == CreditDebited(
         at=NOON, verification_id=of, send=1, credits=1, rate_card=FLAT.id, country="US", unit_credits=1

@@ -44,14 +44,7 @@ from tests.support.given import added, debited, given, given_account, issued, mo
 NAME = "name must be 1 to 120 printable characters."
 REFERENCE = "reference must be 1 to 120 printable characters."
 REASON = "reason must be 1 to 240 printable characters."
-SETTINGS = [
-    "attempts_per_verification_max",
-    "code_digits",
-    "code_lifetime_seconds",
-    "failures_per_number_max",
-    "sends_per_verification_max",
-    "token_lifetime_seconds",
-]
+SETTINGS = sorted(BOUNDS)
 NO_ACCOUNT = "There is no such account."
 SUSPENDED = AccountSuspended(at=NOON, reason="fraud", by="operator")
 REVOKED = KeyRevoked(at=moment(9), revoked_key_id="key_a", by="operator")

@@ -18,6 +18,7 @@ FORMAT = {
             "web_origin=",
             "app_hash=",
             "metadata=",
+            "prefix_tag=",
         ),
     ],
     "CodeSent.v1": ["at", "verification_id", "send", "provider", "message_id", "segments="],

@@ -29,7 +29,13 @@ DISABLED = WebhookEndpointDisabled(at=NOON, endpoint_id="we_1", reason="gone", b
 
 
 def add(endpoints: tuple[Endpoint, ...] = (), **given: Any):
-    wanted = {"endpoint_id": "we_1", "url": URL, "types": ("verification.*",), "by": "cli:ann", "now": NOON} | given
+    wanted: dict[str, Any] = {
+        "endpoint_id": "we_1",
+        "url": URL,
+        "types": ("verification.*",),
+        "by": "cli:ann",
+        "now": NOON,
+    } | given
     return webhooks.add(endpoints, **wanted)
 
 

@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_there(self) -> bool:
         try:
-            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+            return len(self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)) > 0
         except BlockingIOError:
             return True
         except OSError:

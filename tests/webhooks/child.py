@@ -47,7 +47,7 @@ def forget() -> None:
             )
         return claimed
 
-    deliveries.claim = forgetful  # type: ignore[assignment]
+    deliveries.claim = forgetful
 
 
 if __name__ == "__main__":

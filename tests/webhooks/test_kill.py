@@ -36,7 +36,8 @@ def killed_again_and_again(desk: Office, *words: str) -> Counter[str]:
                 for event in range(EVENTS // KILLS + 1):
                     desk.credit(f"R{number}.{event}")
                 if number < KILLS:
-                    wait_for(lambda at=before: len(hook.got) > at)
+                    while len(hook.got) == before:
+                        time.sleep(0.005)
                     time.sleep(chance.random() * 0.04)
                 else:
                     wait_for(lambda: desk.deliveries() and all(one.status == "delivered" for one in desk.deliveries()))
