@@ -44,14 +44,12 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 def choose(wording: Wording, locale: str) -> Chosen:
     """The text for a language: as asked for, its language, the account's default, English."""
-    for wanted in (locale, wording.default_locale, ENGLISH):
-        for tag in candidates(wanted) if wanted else ():
-            own = wording.templates.get(tag)
-            if own is not None:
-                return Chosen(locale=tag, template=own, is_own=True)
-            if tag in SHIPPED:
-                return Chosen(locale=tag, template=branded(SHIPPED[tag], wording.brand), is_own=False)
-    raise AssertionError("there is always an English text")
+    wanted = [tag for name in (locale, wording.default_locale, ENGLISH) if name for tag in candidates(name)]
+    tag = next(tag for tag in wanted if tag in wording.templates or tag in SHIPPED)
+    own = wording.templates.get(tag)
+    if own is not None:
+        return Chosen(locale=tag, template=own, is_own=True)
+    return Chosen(locale=tag, template=branded(SHIPPED[tag], wording.brand), is_own=False)
 
 
 @lru_cache(maxsize=4_096)
