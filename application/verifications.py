@@ -16,6 +16,7 @@ from application.ports import Entropy
 from application.tokens import Claims, Tokens
 from application.writer import Decision, Draft
 from domain import account as accounts
+from domain import rules
 from domain import verification as verifications
 from domain.account import Account
 from domain.events import (
@@ -38,6 +39,7 @@ from domain.refusals import (
     VerificationNotFound,
     WrongCode,
 )
+from domain.rules import Asked, Destination
 from domain.verification import Attempt, Caller, NewCode
 
 ACCOUNT_STREAM: Final = ""
@@ -102,6 +104,7 @@ class SendCode:
     keyring: Keyring
     entropy: Entropy
     holder: Account
+    destination: Destination
     locale: str = ""
     web_origin: str = ""
     app_hash: str = ""
@@ -111,12 +114,16 @@ class SendCode:
     def idempotency(self) -> str:
         return self.caller.idempotency
 
-    def decide(self, draft: Draft) -> Decision[Outgoing]:
-        """CodeRequested and, on a live log, CreditDebited right after it."""
-        _require_standing(self.holder, draft)
+    def require_early(self) -> None:
+        """The rules that need no ledger. A request that may be a repeated one is asked them after that is known."""
+        rules.require(rules.EARLY, self.destination)
+
+    def asked(self, draft: Draft) -> Asked:
+        """What the late rules look at."""
         stream, now = self.stream, draft.now
+        verification = draft.verification(stream)
         requested = verifications.request(
-            draft.verification(stream),
+            verification,
             NewCode(
                 phone=self.phone,
                 verification_id=self.keyring.verification_id(stream, self.entropy.bytes(NONCE_BYTES)),
@@ -133,6 +140,15 @@ class SendCode:
             policy=self.holder.policy,
             now=now,
         )
+        return Asked(holder=self.holder, account=draft.account, verification=verification, requested=requested, now=now)
+
+    def decide(self, draft: Draft) -> Decision[Outgoing]:
+        """CodeRequested and, on a live log, CreditDebited right after it."""
+        if self.idempotency:
+            self.require_early()
+        asked = self.asked(draft)
+        rules.require(rules.LATE, asked)
+        stream, requested = self.stream, asked.requested
         debited = accounts.debit(draft.account, requested)
         events: list[tuple[str, Event]] = [(stream, requested)]
         if debited is not None:
@@ -145,7 +161,7 @@ class SendCode:
             digits=requested.digits,
         )
         text = verifications.message(requested, code)
-        return Decision(Outgoing(_sent(requested), code, text, requested.send, now), tuple(events))
+        return Decision(Outgoing(_sent(requested), code, text, requested.send, asked.now), tuple(events))
 
     def replay(self, event: Event) -> Outgoing:
         if not isinstance(event, CodeRequested):

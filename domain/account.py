@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
+from domain import lists as listing
 from domain import periods, refusals
 from domain.events import (
     AccountOpened,
@@ -22,11 +23,13 @@ from domain.events import (
     Event,
     KeyIssued,
     KeyRevoked,
+    ListChanged,
     PolicyChanged,
     RateCardAdopted,
     StatementIssued,
 )
 from domain.keys import KeyKind
+from domain.lists import NOTHING, Effect, Kind, Lists
 from domain.policy import BOUNDS, Policy
 from domain.rates import FLAT, RateCard, require_sound
 from domain.refusals import InsufficientCredit, InvalidRequest, StateConflict
@@ -72,6 +75,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     refunded: int = 0
     keys: dict[str, Key] = {}
     policy: Policy = Policy()
+    lists: Lists = NOTHING
     clock_advanced_seconds: int = 0
     cards: tuple[Adopted, ...] = ()
     closed_period: str = ""
@@ -111,6 +115,12 @@ def add_credit(
     return CreditAdded(at=now, credits=credits, reference=reference, by=by, idempotency=idempotency)
 
 
+def require_credit(account: Account, requested: CodeRequested) -> None:
+    """Raises InsufficientCredit when the account cannot pay for a message."""
+    if requested.price_credits and account.available < requested.price_credits:
+        raise InsufficientCredit(available=max(0, account.available), price=requested.price_credits)
+
+
 def debit(account: Account, requested: CodeRequested) -> CreditDebited | None:
     """Pay for one message, None where messages are free; raises InsufficientCredit."""
     card = account.rate_card(requested.at)
@@ -118,8 +128,7 @@ def debit(account: Account, requested: CodeRequested) -> CreditDebited | None:
         return None
     price = card.price(requested.country, segments=requested.segments)
     assert price.credits == requested.price_credits, "a message costs what its request says"
-    if account.available < price.credits:
-        raise InsufficientCredit(available=max(0, account.available), price=price.credits)
+    require_credit(account, requested)
     return CreditDebited(
         at=requested.at,
         verification_id=requested.verification_id,
@@ -185,6 +194,25 @@ def change_policy(account: Account, *, changes: dict[str, int], by: str, now: da
             raise InvalidRequest(f"{name} must be {low} to {high}.")
     news = {name: value for name, value in changes.items() if getattr(account.policy, name) != value}
     return PolicyChanged(at=now, changes=news, by=by) if news else None
+
+
+def change_lists(
+    account: Account, *, effect: Effect, kind: Kind, entries: dict[str, str], by: str, now: datetime
+) -> ListChanged | None:
+    """Put entries on a list, or take them off all; None when that changes nothing. Raises InvalidRequest beyond a bound."""
+    require_open(account)
+    if not 1 <= len(entries) <= listing.ENTRIES_PER_CHANGE_MAX:
+        raise InvalidRequest(f"One change names 1 to {listing.ENTRIES_PER_CHANGE_MAX} entries.")
+    if effect == "allow" and kind == "type" and not listing.UNSUPPORTED.issuperset(entries):
+        raise InvalidRequest(
+            f"Only what is refused otherwise can be allowed: {', '.join(sorted(listing.UNSUPPORTED))}."
+        )
+    after = listing.changed(account.lists, effect=effect, kind=kind, entries=entries)
+    if after.count() > max(listing.ENTRIES_MAX, account.lists.count()):
+        raise InvalidRequest(f"An account's lists have at most {listing.ENTRIES_MAX} entries together.")
+    if after == account.lists:
+        return None
+    return ListChanged(at=now, effect=effect, kind=kind, entries=entries, by=by)
 
 
 def suspend(account: Account, *, reason: str, by: str, now: datetime) -> AccountSuspended | None:
@@ -284,6 +312,9 @@ def evolve(account: Account, event: Event) -> Account:
         case PolicyChanged():
             known = {name: value for name, value in event.changes.items() if name in Policy.__struct_fields__}
             return replace(account, policy=replace(account.policy, **known))
+        case ListChanged():
+            lists = listing.changed(account.lists, effect=event.effect, kind=event.kind, entries=event.entries)
+            return replace(account, lists=lists)
         case RateCardAdopted():
             adopted = Adopted(RateCard(per=event.per, prices=event.prices), event.effective_from)
             return replace(account, cards=_with_card(account.cards, adopted, now=event.at))

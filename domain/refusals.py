@@ -157,10 +157,34 @@ class NumberBlocklisted(Refusal):
     code = "number_blocklisted"
 
 
+class NumberNotAllowlisted(Refusal):
+    """The account sends to listed numbers only, and this is none of them."""
+
+    code = "number_not_allowlisted"
+
+
+class IpBlocklisted(Refusal):
+    """The address that the request came from is blocked."""
+
+    code = "ip_blocklisted"
+
+
+class IpNotAllowlisted(Refusal):
+    """Secret keys of this account may be used from listed addresses only, and this is none of them."""
+
+    code = "ip_not_allowlisted"
+
+
 class CountryNotEnabled(Refusal):
     """The account does not send to this number's country."""
 
     code = "country_not_enabled"
+
+
+class DestinationUnsupported(Refusal):
+    """Numbers of this kind (premium rate, shared cost, satellite, VoIP, pager and the like) are not sent to."""
+
+    code = "destination_unsupported"
 
 
 class DestinationBlocked(Refusal):

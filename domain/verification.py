@@ -125,8 +125,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def request(verification: Verification, command: NewCode, *, policy: Policy, now: datetime) -> CodeRequested:
-    """A new verification, or a resend of the live one; raises NumberLocked, ResendCooldown or NumberSendLimit."""
-    _refuse_when_locked(verification, policy=policy, now=now)
+    """What a send would record: a new verification, or a resend of the live one. Whether it may, the rules say."""
     current = verification.current
     if current is None or not current.is_live(now):
         current = Attempt(
@@ -139,10 +138,6 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
             expires_at=now + timedelta(seconds=policy.code_lifetime_seconds),
             attempts_left=policy.attempts_per_verification_max,
         )
-    if current.sends >= policy.sends_per_verification_max:
-        raise NumberSendLimit(retry_after_seconds=_seconds_until(current.expires_at, now))
-    if now < current.resend_at:
-        raise ResendCooldown(retry_after_seconds=_seconds_until(current.resend_at, now))
     send = current.sends + 1
     requested = CodeRequested(
         at=now,
@@ -167,6 +162,20 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
     segments = measure(message(requested, "0" * current.digits)).segments
     price = 0 if command.card is None else command.card.price(requested.country, segments=segments).credits
     return replace(requested, price_credits=price, segments=segments)
+
+
+def require_message_left(verification: Verification, *, policy: Policy, now: datetime) -> None:
+    """Raises NumberSendLimit when the live verification has had all its messages."""
+    current = verification.current
+    if current is not None and current.is_live(now) and current.sends >= policy.sends_per_verification_max:
+        raise NumberSendLimit(retry_after_seconds=_seconds_until(current.expires_at, now))
+
+
+def require_rested(verification: Verification, *, now: datetime) -> None:
+    """Raises ResendCooldown when the live verification had a message a moment ago."""
+    current = verification.current
+    if current is not None and current.is_live(now) and now < current.resend_at:
+        raise ResendCooldown(retry_after_seconds=_seconds_until(current.resend_at, now))
 
 
 def message(requested: CodeRequested, code: str) -> str:
@@ -207,7 +216,7 @@ def check(
         raise AttemptsExhausted
     if now >= current.expires_at:
         raise CodeExpired
-    _refuse_when_locked(verification, policy=policy, now=now)
+    require_unlocked(verification, policy=policy, now=now)
     if not matches(current):
         return AttemptFailed(
             at=now,
@@ -285,7 +294,8 @@ def reportable(verification: Verification, *, verification_id: str, send: int) -
     raise StateConflict
 
 
-def _refuse_when_locked(verification: Verification, *, policy: Policy, now: datetime) -> None:
+def require_unlocked(verification: Verification, *, policy: Policy, now: datetime) -> None:
+    """Raises NumberLocked after too many wrong codes."""
     window = timedelta(seconds=policy.failures_window_seconds)
     recent = [at for at in verification.failures if at > now - window]
     excess = len(recent) - policy.failures_per_number_max

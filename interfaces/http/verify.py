@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
+from application import listing
 from application.ports import Message
-from application.scenarios import refusal_for
+from application.scenarios import is_scenario, refusal_for
 from application.verifications import (
     Cancelled,
     CancelVerification,
@@ -16,7 +17,10 @@ from application.verifications import (
     Sent,
 )
 from domain import phone as phones
+from domain.lists import NOTHING
+from domain.phone import PhoneNumber
 from domain.refusals import InvalidRequest
+from domain.rules import Destination
 from interfaces.http import bodies
 from interfaces.http.calls import Call, Context
 
@@ -50,6 +54,7 @@ async def send(context: Context) -> Sent:
         keyring=desk.keyring,
         entropy=desk.entropy,
         holder=identity.account,
+        destination=destination(context, phone),
         locale=bodies.locale(body.locale, phone),
         web_origin=bodies.web_origin(body.web_origin, phone),
         app_hash=bodies.app_hash(body.app_hash, phone),
@@ -59,6 +64,8 @@ async def send(context: Context) -> Sent:
         scripted = refusal_for(phone.e164)
         if scripted is not None:
             raise scripted
+    if not command.idempotency:
+        command.require_early()
     desk.dispatcher.reserve()
 
     def hand_over(outcome: Any) -> None:
@@ -74,6 +81,16 @@ async def send(context: Context) -> Sent:
         desk.dispatcher.release()
         raise
     return (await waiting).answer
+
+
+def destination(context: Context, phone: PhoneNumber) -> Destination:
+    """Where a message is to go. A number that fixes an outcome for test keys is on no list."""
+    identity = context.identity
+    both = (identity.account.lists, identity.installation)
+    if identity.mode == "test" and is_scenario(phone.e164):
+        both = (NOTHING, NOTHING)
+    listed = listing.listed(context.desk.keyring, identity.account.id, phone, installation=both[1])
+    return Destination(listed, both)
 
 
 async def check(context: Context) -> Checked:
@@ -155,7 +172,9 @@ CALLS: Final = (
             "insufficient_credit",
             "origin_not_allowed",
             "number_blocklisted",
+            "number_not_allowlisted",
             "country_not_enabled",
+            "destination_unsupported",
             "destination_blocked",
             "number_locked",
             "resend_cooldown",

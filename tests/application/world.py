@@ -29,9 +29,11 @@ from domain import account as accounts
 from domain import phone as phones
 from domain.account import Account
 from domain.codec import decode
+from domain.lists import NOTHING, Lists
 from domain.policy import Policy
 from domain.verification import Caller
 from tests.support.clock import SeededEntropy, SettableClock, Stopwatch
+from tests.support.destinations import destination
 from tests.support.memory import MemoryLogRecorder
 
 ACCOUNT = "acct_a"
@@ -92,7 +94,14 @@ class Process:
         return Caller(key_id="key_1", client_ip="192.0.2.0", idempotency=idempotency)
 
     def send(
-        self, number: str = NUMBER, *, key: str = "", body: str = "", log: str = ACCOUNT, policy: Policy | None = None
+        self,
+        number: str = NUMBER,
+        *,
+        key: str = "",
+        body: str = "",
+        log: str = ACCOUNT,
+        policy: Policy | None = None,
+        lists: Lists = NOTHING,
     ) -> SendCode:
         return SendCode(
             log=log,
@@ -102,6 +111,7 @@ class Process:
             keyring=self.keyring,
             entropy=self.entropy,
             holder=holder(policy),
+            destination=destination(self.keyring, ACCOUNT, number, lists=lists),
         )
 
     def check(

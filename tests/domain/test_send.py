@@ -78,7 +78,7 @@ def test_a_resend_does_not_give_back_wrong_codes():
 
 
 def test_a_resend_says_the_country_of_the_number_as_it_is_known_now():
-    moved = PhoneNumber(e164=NUMBER.e164, country="CA", mask="of another spelling")
+    moved = PhoneNumber(e164=NUMBER.e164, country="CA", mask="of another spelling", kind="mobile")
     outcome = given(requested()).when(request(at=30, phone=moved))
     assert isinstance(outcome.result, CodeRequested)
     assert (outcome.result.country, outcome.result.phone) == ("CA", MASK)
