@@ -38,6 +38,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     verification: Verification
     requested: CodeRequested
     now: datetime
+    require_guard: Callable[[], None]
 
     @property
     def policy(self) -> Policy:
@@ -128,6 +129,11 @@ LATE: Final[tuple[Rule[Asked], ...]] = (
         "resend_cooldown",
         lambda asked: verifications.require_rested(asked.verification, now=asked.now),
         lambda asked: f"this would be message {asked.requested.send}",
+    ),
+    Rule(
+        "fraud_guard",
+        lambda asked: asked.require_guard(),
+        lambda _: "messages to this destination that nobody verified, over a sliding window",
     ),
     Rule(
         "credit",

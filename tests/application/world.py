@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from typing import Any, Literal
 
 from application.accounts import Administer, ReadAccount, ReadBalance
+from application.guard import Guard
 from application.keyring import Keyring
 from application.ledger import Ledger
 from application.ports import LogRecorder
@@ -53,6 +54,7 @@ class Process:
         clock: SettableClock | None = None,
         entropy: SeededEntropy | None = None,
         queue_max: int = 10_000,
+        guarded: bool = False,
     ) -> None:
         self.recorder = recorder
         self.clock = clock or SettableClock()
@@ -61,7 +63,9 @@ class Process:
         self.failures: list[BaseException] = []
         self.keyring = Keyring(ROOT)
         self.tokens = Tokens(self.keyring)
-        self.ledger = Ledger(recorder, self.entropy, monotonic=self.watch)
+        self.tripped: list[tuple[str, str]] = []
+        self.guard = Guard(self.keyring, on_trip=lambda log, reason: self.tripped.append((log, reason.scope)))
+        self.ledger = Ledger(recorder, self.entropy, monotonic=self.watch, guard=self.guard if guarded else None)
         self.writer = Writer(
             self.ledger, self.clock, on_failure=self.failures.append, pause=self.watch.pause, queue_max=queue_max
         )
@@ -102,6 +106,8 @@ class Process:
         log: str = ACCOUNT,
         policy: Policy | None = None,
         lists: Lists = NOTHING,
+        is_public: bool = False,
+        has_solved: bool = False,
     ) -> SendCode:
         return SendCode(
             log=log,
@@ -112,6 +118,8 @@ class Process:
             entropy=self.entropy,
             holder=holder(policy),
             destination=destination(self.keyring, ACCOUNT, number, lists=lists),
+            is_public=is_public,
+            has_solved=has_solved,
         )
 
     def check(

@@ -19,7 +19,7 @@ CODES = {
     "code_expired already_verified verification_cancelled state_conflict resend_cooldown number_locked",
     "number_send_limit idempotency_key_reused overloaded service_unavailable",
     "ip_blocklisted ip_not_allowlisted number_not_allowlisted destination_unsupported",
-    "number_blocklisted country_not_enabled destination_blocked api_rate_limited",
+    "number_blocklisted country_not_enabled destination_blocked challenge_required api_rate_limited",
 }
 
 

@@ -12,7 +12,7 @@ from domain.lists import NOTHING, Listed, Lists
 from domain.refusals import CountryNotEnabled, NumberLocked
 from domain.rules import Asked, Destination, Rule, Step
 from domain.verification import NewCode, Verification
-from tests.support.given import NUMBER, failed, given, moment, requested
+from tests.support.given import NUMBER, failed, given, moment, no_guard, requested
 
 TURKISH = Listed(phone.parse("+905321232719"), ("hash", "hash of all"))
 ACCOUNT = Account(added=3)
@@ -22,7 +22,14 @@ NOTHING_HAPPENED = Verification()
 def asked(verification: Verification = NOTHING_HAPPENED, *, account: Account = ACCOUNT, at: float = 400) -> Asked:
     command = NewCode(phone=NUMBER, verification_id="ver_2", seed="seed", card=account.rate_card(moment(at)))
     event = verifications.request(verification, command, policy=account.policy, now=moment(at))
-    return Asked(holder=account, account=account, verification=verification, requested=event, now=moment(at))
+    return Asked(
+        holder=account,
+        account=account,
+        verification=verification,
+        requested=event,
+        now=moment(at),
+        require_guard=no_guard,
+    )
 
 
 def told(steps: Sequence[Step]) -> dict[str, str]:
