@@ -43,7 +43,7 @@ from domain.refusals import (
     VerificationNotFound,
     WrongCode,
 )
-from domain.rules import Asked, Destination
+from domain.rules import NOT_COUNTED, Asked, Counted, Destination
 from domain.verification import Attempt, Caller, NewCode
 from domain.words import is_personal
 
@@ -111,6 +111,7 @@ class SendCode:
     entropy: Entropy
     holder: Account
     destination: Destination
+    counted: Counted = NOT_COUNTED
     locale: str = ""
     web_origin: str = ""
     app_hash: str = ""
@@ -164,6 +165,8 @@ class SendCode:
             verification=verification,
             requested=requested,
             now=now,
+            is_public=self.is_public,
+            counted=self.counted,
             require_guard=lambda: self._require_open(draft, is_known=is_known),
         )
 
@@ -174,7 +177,7 @@ class SendCode:
         asked = self.asked(draft)
         rules.require(rules.LATE, asked)
         stream, requested = self.stream, asked.requested
-        debited = accounts.debit(draft.account, requested)
+        debited = accounts.debit(draft.account, requested, public_key_id=self.caller.key_id if self.is_public else "")
         draft.sends(self.phone)
         events: list[tuple[str, Event]] = [(stream, requested)]
         if debited is not None:

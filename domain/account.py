@@ -3,6 +3,7 @@
 A balance can never go below zero, because the debit is decided against the state that the account's head guards.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -37,7 +38,8 @@ from domain.keys import KeyKind
 from domain.lists import NOTHING, Effect, Kind, Lists
 from domain.policy import BOUNDS, Policy
 from domain.rates import FLAT, RateCard, require_sound
-from domain.refusals import InsufficientCredit, InvalidRequest, StateConflict
+from domain.refusals import InsufficientCredit, InvalidRequest, SpendCapReached, StateConflict
+from domain.spending import NONE, Spent, plus
 from domain.verification import Handoff
 from domain.webhooks import Endpoint
 from domain.words import require_words
@@ -82,6 +84,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     debited: int = 0
     refunded: int = 0
     keys: dict[str, Key] = {}
+    spent: Spent = NONE
+    spent_by_key: dict[str, Spent] = {}
+    """Of public keys only."""
     policy: Policy = Policy()
     lists: Lists = NOTHING
     clock_advanced_seconds: int = 0
@@ -128,7 +133,26 @@ def require_credit(account: Account, requested: CodeRequested) -> None:
         raise InsufficientCredit(available=max(0, account.available), price=requested.price_credits)
 
 
-def debit(account: Account, requested: CodeRequested) -> CreditDebited | None:
+def require_within_caps(
+    account: Account, requested: CodeRequested, *, policy: Policy, is_public: bool, now: datetime
+) -> None:
+    """Raises SpendCapReached when a message would take the account, or the public key that asks, past a cap."""
+    price = requested.price_credits
+    if not price:
+        return
+    _require_cap("day", policy.spend_per_day_max, lambda: account.spent.day(now) + price)
+    _require_cap("month", policy.spend_per_month_max, lambda: account.spent.of_month(now) + price)
+    if is_public:
+        of_key = account.spent_by_key.get(requested.key_id, NONE)
+        _require_cap("day", policy.public_spend_per_day_max, lambda: of_key.day(now) + price)
+
+
+def _require_cap(period: str, cap: int, spending: Callable[[], int]) -> None:
+    if cap and spending() > cap:
+        raise SpendCapReached(period=period)
+
+
+def debit(account: Account, requested: CodeRequested, *, public_key_id: str = "") -> CreditDebited | None:
     """Pay for one message, None where messages are free; raises InsufficientCredit."""
     card = account.rate_card(requested.at)
     if card is None or requested.price_credits == 0:
@@ -145,6 +169,7 @@ def debit(account: Account, requested: CodeRequested) -> CreditDebited | None:
         country=requested.country,
         units=price.units,
         unit_credits=price.unit_credits,
+        key_id=public_key_id,
     )
 
 
@@ -298,9 +323,10 @@ def evolve(account: Account, event: Event) -> Account:
     """The state after `event`. Never refuses."""
     match event:
         case CreditDebited():
-            return replace(account, debited=account.debited + event.credits)
+            return _debited(account, event)
         case CreditRefunded():
-            return replace(account, refunded=account.refunded + event.credits)
+            spent = plus(account.spent, -event.credits, at=event.at)
+            return replace(account, refunded=account.refunded + event.credits, spent=spent)
         case CreditAdded():
             return replace(account, added=account.added + event.credits)
         case AccountOpened():
@@ -337,6 +363,14 @@ def evolve(account: Account, event: Event) -> Account:
             return replace(account, webhooks=webhooks.evolve(account.webhooks, event))
         case _:
             return account
+
+
+def _debited(account: Account, event: CreditDebited) -> Account:
+    spent, debited = plus(account.spent, event.credits, at=event.at), account.debited + event.credits
+    if not event.key_id:
+        return replace(account, debited=debited, spent=spent)
+    of_key = plus(account.spent_by_key.get(event.key_id, NONE), event.credits, at=event.at)
+    return replace(account, debited=debited, spent=spent, spent_by_key={**account.spent_by_key, event.key_id: of_key})
 
 
 def _under_other_rules(account: Account, event: PolicyChanged | ListChanged) -> Account:

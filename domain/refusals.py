@@ -79,6 +79,12 @@ class InsufficientCredit(Refusal):
     code = "insufficient_credit"
 
 
+class SpendCapReached(Refusal):
+    """This message would cost more than the account, or this key, may spend in this time."""
+
+    code = "spend_cap_reached"
+
+
 class AccountSuspended(Refusal):
     """The account is suspended."""
 
@@ -179,6 +185,24 @@ class CountryNotEnabled(Refusal):
     """The account does not send to this number's country."""
 
     code = "country_not_enabled"
+
+
+class IpSendLimit(Refusal):
+    """Too many messages were asked for from this address."""
+
+    code = "ip_send_limit"
+
+
+class PrefixSendLimit(Refusal):
+    """Too many messages went to numbers like this one."""
+
+    code = "prefix_send_limit"
+
+
+class AuthFailuresLimited(Refusal):
+    """Too many failed authentications came from this address."""
+
+    code = "auth_failures_limited"
 
 
 class DestinationUnsupported(Refusal):

@@ -30,6 +30,16 @@ class Destination(msgspec.Struct, frozen=True):
     both: Both
 
 
+class Counted(msgspec.Struct, frozen=True):
+    """What the counters beside the ledger say: the refusal that is due, if any, and what they counted, for people."""
+
+    refusal: Refusal | None = None
+    told: str = "not counted"
+
+
+NOT_COUNTED: Final = Counted()
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What the late rules look at. `account` is the log's, `holder` the one whose key asks; `requested` would be recorded."""
 
@@ -38,6 +48,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     verification: Verification
     requested: CodeRequested
     now: datetime
+    is_public: bool = False
+    counted: Counted = NOT_COUNTED
     require_guard: Callable[[], None]
 
     @property
@@ -92,6 +104,12 @@ def require_standing(asked: Asked) -> None:
     accounts.require_standing(asked.account)
 
 
+def require_below_rates(counted: Counted) -> None:
+    """Raises what the counters refuse with."""
+    if counted.refusal is not None:
+        raise counted.refusal
+
+
 EARLY: Final[tuple[Rule[Destination], ...]] = (
     Rule(
         "number_lists",
@@ -129,6 +147,21 @@ LATE: Final[tuple[Rule[Asked], ...]] = (
         "resend_cooldown",
         lambda asked: verifications.require_rested(asked.verification, now=asked.now),
         lambda asked: f"this would be message {asked.requested.send}",
+    ),
+    Rule(
+        "number_sends",
+        lambda asked: verifications.require_below_daily_sends(asked.verification, policy=asked.policy, now=asked.now),
+        lambda asked: f"messages in 24 hours: {len(asked.verification.requests)}",
+    ),
+    Rule("rates", lambda asked: require_below_rates(asked.counted), lambda asked: asked.counted.told),
+    Rule(
+        "spend_caps",
+        lambda asked: accounts.require_within_caps(
+            asked.account, asked.requested, policy=asked.policy, is_public=asked.is_public, now=asked.now
+        ),
+        lambda asked: (
+            f"spent in 24 hours: {asked.account.spent.day(asked.now)}, this month: {asked.account.spent.of_month(asked.now)}"
+        ),
     ),
     Rule(
         "fraud_guard",

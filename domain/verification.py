@@ -45,6 +45,8 @@ from domain.text import compose, measure
 TOKENS_KEPT_MAX: Final = 32
 """Tokens remembered per number; only unexpired ones matter, and earning one takes a message."""
 FAILURES_KEPT_MAX: Final = 20
+REQUESTS_KEPT_MAX: Final = 10
+SENDS_WINDOW: Final = timedelta(hours=24)
 SENT_KEPT_MAX: Final = 16
 """Messages that a delivery report may still be about; an older one is settled as it is."""
 
@@ -95,6 +97,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     handoffs: tuple[Handoff, ...] = ()
     sent: tuple[Handoff, ...] = ()
     tokens: tuple[Token, ...] = ()
+    requests: tuple[datetime, ...] = ()
+    """When messages were asked for, those that no provider took left out."""
     verified_at: datetime | None = None
     """When the number was verified last, however long ago."""
 
@@ -178,6 +182,17 @@ def require_rested(verification: Verification, *, now: datetime) -> None:
     current = verification.current
     if current is not None and current.is_live(now) and now < current.resend_at:
         raise ResendCooldown(retry_after_seconds=_seconds_until(current.resend_at, now))
+
+
+def require_below_daily_sends(verification: Verification, *, policy: Policy, now: datetime) -> None:
+    """Raises NumberSendLimit when the number has had all its messages of 24 hours."""
+    recent = [at for at in verification.requests if at > now - SENDS_WINDOW]
+    excess = len(recent) - policy.sends_per_number_max
+    if excess >= 0:
+        raise NumberSendLimit(
+            "This number has had all its messages of 24 hours.",
+            retry_after_seconds=_seconds_until(recent[excess] + SENDS_WINDOW, now),
+        )
 
 
 def message(requested: CodeRequested, code: str) -> str:
@@ -317,6 +332,7 @@ def evolve(verification: Verification, event: Event) -> Verification:
             return replace(
                 verification,
                 current=_requested(current, event),
+                requests=(*verification.requests, event.at)[-REQUESTS_KEPT_MAX:],
                 handoffs=(
                     *verification.handoffs,
                     Handoff(event.verification_id, event.send, event.price_credits, event.at),
@@ -333,7 +349,13 @@ def evolve(verification: Verification, event: Event) -> Verification:
             # Nothing reached the phone, so nothing keeps the user from asking again at once.
             if current is not None and current.id == event.verification_id and current.sends == event.send:
                 current = replace(current, resend_at=event.at)
-            return replace(verification, current=current, handoffs=_without(verification.handoffs, event))
+            unsent = {handoff.requested_at for handoff in verification.handoffs if _is_about(handoff, event)}
+            return replace(
+                verification,
+                current=current,
+                handoffs=_without(verification.handoffs, event),
+                requests=tuple(at for at in verification.requests if at not in unsent),
+            )
         case AttemptFailed():
             if current is not None and current.id == event.verification_id:
                 current = replace(current, attempts_left=event.attempts_left)

@@ -9,17 +9,27 @@ from domain import phone, rules
 from domain import verification as verifications
 from domain.account import Account
 from domain.lists import NOTHING, Listed, Lists
-from domain.refusals import CountryNotEnabled, NumberLocked
-from domain.rules import Asked, Destination, Rule, Step
+from domain.policy import Policy
+from domain.refusals import ApiRateLimited, CountryNotEnabled, NumberLocked
+from domain.rules import NOT_COUNTED, Asked, Counted, Destination, Rule, Step
+from domain.spending import NONE, plus
 from domain.verification import NewCode, Verification
 from tests.support.given import NUMBER, failed, given, moment, no_guard, requested
 
 TURKISH = Listed(phone.parse("+905321232719"), ("hash", "hash of all"))
 ACCOUNT = Account(added=3)
 NOTHING_HAPPENED = Verification()
+DAILY = given(*(requested(at=float(-n), of=f"ver_{n}") for n in range(1_000, 0, -100))).state
+CAPPED = Account(added=3, policy=Policy(spend_per_day_max=2), spent=plus(NONE, 2, at=moment(0)))
 
 
-def asked(verification: Verification = NOTHING_HAPPENED, *, account: Account = ACCOUNT, at: float = 400) -> Asked:
+def asked(
+    verification: Verification = NOTHING_HAPPENED,
+    *,
+    account: Account = ACCOUNT,
+    at: float = 400,
+    counted: Counted = NOT_COUNTED,
+) -> Asked:
     command = NewCode(phone=NUMBER, verification_id="ver_2", seed="seed", card=account.rate_card(moment(at)))
     event = verifications.request(verification, command, policy=account.policy, now=moment(at))
     return Asked(
@@ -28,6 +38,7 @@ def asked(verification: Verification = NOTHING_HAPPENED, *, account: Account = A
         verification=verification,
         requested=event,
         now=moment(at),
+        counted=counted,
         require_guard=no_guard,
     )
 
@@ -75,6 +86,9 @@ def test_late_rules_all_pass_for_a_new_number_of_an_account_with_credit():
         (asked(given(requested(), *failed(times=20)).state), "number_lock", "number_locked"),
         (asked(given(requested(send=4)).state, at=200), "messages_of_verification", "number_send_limit"),
         (asked(given(requested()).state, at=10), "resend_cooldown", "resend_cooldown"),
+        (asked(DAILY), "number_sends", "number_send_limit"),
+        (asked(counted=Counted(ApiRateLimited())), "rates", "api_rate_limited"),
+        (asked(account=CAPPED), "spend_caps", "spend_cap_reached"),
         (asked(account=Account()), "credit", "insufficient_credit"),
     ],
 )
