@@ -69,6 +69,7 @@ GROUPS = {
     "billing": "statements of what an account's messages cost, month by month",
     "ratecards": "what a message costs an account, by country",
     "projections": "look at the views and build them again",
+    "verifications": "answer why a verification went as it did",
 }
 
 COMMANDS = (
@@ -115,6 +116,13 @@ COMMANDS = (
         ACCOUNT,
         Argument("amount", metavar="AMOUNT", type=whole_number(least=1, most=CREDITS_MAX), help="how many credits"),
         Argument("--reference", metavar="R", required=True, help="your invoice or order; kept in the ledger"),
+    ),
+    Command(
+        "verifications show",
+        "show what became of a verification, event by event, and why",
+        "verifications:show",
+        ACCOUNT,
+        Argument("verification", metavar="VERIFICATION", help="its id, ver_…"),
     ),
     Command(
         "keys issue",

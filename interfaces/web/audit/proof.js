@@ -9,6 +9,7 @@ const utf8 = new TextEncoder();
 const fromBase64 = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
 const toBase64 = (bytes) => btoa(String.fromCharCode(...bytes));
 const sha256 = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", joined(parts)));
+const hashes = (of) => (of.hashes.length === 1 ? "1 hash leads" : `${of.hashes.length} hashes lead`);
 const half = (number) => Math.floor(number / 2);
 
 function joined(parts) {
@@ -131,7 +132,7 @@ async function check(receipt, asked) {
     }],
     ["SHA-256 of a zero byte and the entry is the leaf of the receipt.",
       async () => toBase64(await leafHash(account.entry)) === account.leaf_hash],
-    [`From the leaf, ${account.hashes.length} hashes lead to the root of the account's log of ${account.size} events.`,
+    [`From the leaf, ${hashes(account)} to the root of the account's log of ${account.size} events.`,
       async () => (await rootOf(account)) === account.root],
     ["That root and size are those of the checkpoint of this account's log.",
       () => account.origin === `${log.origin}/${asked.log}` && isCheckpointOf(account)],
@@ -139,7 +140,7 @@ async function check(receipt, asked) {
       const head = JSON.parse(log.entry);
       return head.log === asked.log && head.size === account.size && head.root === account.root;
     }],
-    [`From that head, ${log.hashes.length} hashes lead to the root of the log over all logs, of ${log.size} heads.`,
+    [`From that head, ${hashes(log)} to the root of the log over all logs, of ${log.size} heads.`,
       async () => (await rootOf(log)) === log.root],
     ["That root and size are those of the checkpoint over all logs.", () => isCheckpointOf(log)],
     ["The account's checkpoint is signed by a key of the log (Ed25519).", () => sign(account.checkpoint)],
