@@ -10,7 +10,10 @@ from hmac import compare_digest
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
+from application import guard
+from application.guard import OFF
 from application.keyring import NONCE_BYTES, Keyring, stream_in
 from application.ports import Entropy
 from application.tokens import Claims, Tokens
@@ -30,6 +33,7 @@ from domain.events import (
     Verified,
 )
 from domain.phone import PhoneNumber
+from domain.policy import Policy
 from domain.refusals import (
     IdempotencyKeyReused,
     InvalidToken,
@@ -39,6 +43,7 @@ from domain.refusals import (
     WrongCode,
 )
 from domain.verification import Attempt, Caller, NewCode
+from domain.words import is_personal
 
 ACCOUNT_STREAM: Final = ""
 
@@ -107,10 +112,20 @@ class SendCode:
     web_origin: str = ""
     app_hash: str = ""
     metadata: dict[str, str | int | float | bool | None] | None = None
+    is_public: bool = False
+    has_solved: bool = False
+    """Whether the challenge that a public key may be asked for was solved."""
 
     @property
     def idempotency(self) -> str:
         return self.caller.idempotency
+
+    @property
+    def guarded_by(self) -> Policy | None:
+        """The policy under which the fraud guard looks at this message; None when it does not."""
+        policy = self.holder.policy
+        is_test = self.log != self.holder.id
+        return None if policy.guard == OFF or (is_test and not policy.guard_test_keys) else policy
 
     def decide(self, draft: Draft) -> Decision[Outgoing]:
         """CodeRequested and, on a live log, CreditDebited right after it."""
@@ -134,7 +149,10 @@ class SendCode:
             policy=self.holder.policy,
             now=now,
         )
+        requested = replace(requested, prefix_tag=self._tag(requested))
+        self._require_open(draft, is_known=draft.verification(stream).verified_at is not None)
         debited = accounts.debit(draft.account, requested)
+        draft.sends(self.phone)
         events: list[tuple[str, Event]] = [(stream, requested)]
         if debited is not None:
             events.append((ACCOUNT_STREAM, debited))
@@ -148,6 +166,21 @@ class SendCode:
         text = verifications.message(requested, code)
         price = requested.price_credits
         return Decision(Outgoing(_sent(requested), code, text, requested.send, now, price), tuple(events))
+
+    def _tag(self, requested: CodeRequested) -> str:
+        return self.keyring.tagged(self.keyring.prefix_of(self.log, self.phone.e164), seed=requested.seed)
+
+    def _require_open(self, draft: Draft, *, is_known: bool) -> None:
+        """The fraud guard; raises DestinationBlocked or ChallengeRequired."""
+        policy = self.guarded_by
+        if policy is not None:
+            guard.require_open(
+                draft.guarded(self.phone, policy),
+                policy=policy,
+                is_public=self.is_public,
+                has_solved=self.has_solved,
+                is_known=is_known,
+            )
 
     def replay(self, event: Event) -> Outgoing:
         if not isinstance(event, CodeRequested):
@@ -312,7 +345,7 @@ class RecordSent:
             verification_id=self.verification_id,
             send=self.send,
             provider=self.provider,
-            message_id=self.message_id,
+            message_id="" if is_personal(self.message_id) else self.message_id,  # providers name messages as they like
             segments=self.segments,
         )
         return Decision(None, ((self.stream, event),))

@@ -14,15 +14,21 @@ from litestar.types import ASGIApp
 
 from application.accounts import Administration
 from application.dispatch import Dispatcher
+from application.guard import Guard
 from application.keyring import Keyring
 from application.ledger import Ledger
 from application.ports import Message, Provider
 from application.tokens import Tokens
 from application.verifications import RecordDelivery
+from application.webhooks import Webhooks
 from application.writer import Writer
+from domain.guard import Reason
 from domain.keys import account_of
 from interfaces import first_account, logs, secrets
-from interfaces.http import app
+from interfaces.guard.challenge import Challenge
+from interfaces.guard.pow import ProofOfWork
+from interfaces.guard.siteverify import ADDRESSES, SiteVerify
+from interfaces.http import app, widget
 from interfaces.http.desk import Desk
 from interfaces.http.streams import Streams
 from interfaces.postgres import fingerprint
@@ -48,6 +54,7 @@ class Books:
     writer: Writer
     keyring: Keyring
     administration: Administration
+    webhooks: Webhooks
 
 
 @contextlib.contextmanager
@@ -55,13 +62,15 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     """An open ledger, on a database that is migrated. Raises SecretUnusable on one that was begun under another root."""
     entropy = SystemEntropy()
     recorder = PostgresLogRecorder(conninfo, readers_max=readers_max)
-    ledger = Ledger(recorder, entropy, monotonic=time.monotonic)
-    writer = Writer(ledger, SystemClock(), on_failure=_failure("writer"))
     keyring = Keyring(root)
+    guard = Guard(keyring, on_trip=_guard_tripped)
+    ledger = Ledger(recorder, entropy, monotonic=time.monotonic, guard=guard)
+    writer = Writer(ledger, SystemClock(), on_failure=_failure("writer"))
     writer.start()
     try:
         fingerprint.require(recorder, keyring.fingerprint())
-        yield Books(recorder, ledger, writer, keyring, Administration(writer, keyring, entropy))
+        administration = Administration(writer, keyring, entropy)
+        yield Books(recorder, ledger, writer, keyring, administration, Webhooks(writer, keyring, entropy))
     finally:
         writer.close()
         recorder.close()
@@ -97,6 +106,7 @@ async def service(
     def provider_for(message: Message) -> Provider:
         return live if message.log == account_of(message.log) else tests
 
+    challenge = _challenge(settings, books.keyring, clock, entropy)
     dispatcher = Dispatcher(books.writer, clock, provider_for, on_failure=_failure("dispatcher"))
     sweep = Sweep(books.recorder, books.writer, clock, on_failure=_failure("sweep"))
     streams = Streams()
@@ -112,6 +122,7 @@ async def service(
         inbox=inbox,
         streams=streams,
         trusted_proxies=settings.trusted_proxies,
+        challenge=challenge,
         pages_need_origins=settings.env == "production",
         demo=first_account.derived(secrets.root(settings)) if settings.env == "development" else None,
     )
@@ -126,6 +137,7 @@ async def service(
         await sweep.stop()
         await dispatcher.stop()
         tests.close()
+        await challenge.close()
         if isinstance(live, WebhookProvider):
             await live.close()
 
@@ -138,6 +150,15 @@ def _live_provider(settings: Settings, inbox: InboxStore | None, keyring: Keyrin
     return WebhookProvider(first.removeprefix("webhook:"), secret=settings.webhook_secret or keyring.webhook_secret())
 
 
+def _challenge(settings: Settings, keyring: Keyring, clock: SystemClock, entropy: SystemEntropy) -> Challenge:
+    kind, _, site_key = settings.challenge.partition(":")
+    service = next((name for name in ADDRESSES if name == kind), None)
+    if service is not None:
+        secret = settings.challenge_secret
+        return SiteVerify(service, site_key=site_key, secret=secret, script=widget.CHALLENGE_ADDRESS)
+    return ProofOfWork(keyring.challenge_key(), clock=clock, entropy=entropy, script=widget.CHALLENGE_ADDRESS)
+
+
 def _report(writer: Writer, message: Message, *, delivered: bool, reason: str) -> None:
     command = RecordDelivery(
         message.log, message.stream, message.verification_id, message.send, delivered, "scenario", reason
@@ -147,6 +168,11 @@ def _report(writer: Writer, message: Message, *, delivered: bool, reason: str) -
 
 def _failure(part: str) -> Callable[[BaseException], None]:
     return lambda error: logs.failure(part, error)
+
+
+def _guard_tripped(log: str, reason: Reason) -> None:
+    """Without what was shut: a prefix is most of a number. `guard show` names it, masked."""
+    logs.log.warning("guard_tripped", log=log, reason=reason.scope, count=reason.bad)
 
 
 def _request_failure(error: BaseException, request_id: str) -> None:

@@ -53,6 +53,8 @@ def run(
     while not stop.is_set():
         try:
             with connect(conninfo) as connection:
+                # A power cut may take the last moments of the views, and of how far they are with them: they are made again.
+                connection.execute("SET synchronous_commit = off")
                 while not stop.is_set() and not _is_ours(connection):
                     stop.wait(TAKE_OVER_SECONDS)
                 if not stop.is_set():

@@ -3,6 +3,7 @@
 import difflib
 import os
 import pwd
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -47,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     env: Literal["development", "production"]
     log_level: str
     witnesses: tuple[WitnessAddress, ...]
+    challenge: str
+    challenge_secret: str
 
     def __repr__(self) -> str:
         """Without what must not get into a log."""
@@ -147,6 +150,18 @@ def _level(text: str) -> str:
     return text
 
 
+def _challenge(text: str) -> str:
+    if re.fullmatch(r"pow|(turnstile|hcaptcha):[A-Za-z0-9_-]{1,100}", text) is None:
+        raise ValueError("must be pow, turnstile:<site key> or hcaptcha:<site key>")
+    return text
+
+
+def _challenge_secret(text: str) -> str:
+    if not (text.isascii() and text.isprintable() and len(text) <= 200):
+        raise ValueError("must be the secret that belongs to the site key")
+    return text
+
+
 def _witnesses(text: str) -> tuple[WitnessAddress, ...]:
     found = tuple(WitnessAddress.parse(part) for part in text.split(",") if part.strip())
     if len({witness.verifier.vkey() for witness in found}) != len(found) or len(found) > WITNESSES_MAX:
@@ -219,6 +234,21 @@ SETTINGS: Final = (
         "witnesses that are asked to cosign checkpoints: <vkey>@<url>, separated by commas",
         _witnesses,
     ),
+    Setting(
+        "DONEOTP_CHALLENGE",
+        "challenge",
+        "pow",
+        "what public keys solve when the fraud guard asks: pow, turnstile:<site key>, hcaptcha:<site key>",
+        _challenge,
+    ),
+    Setting(
+        "DONEOTP_CHALLENGE_SECRET",
+        "challenge_secret",
+        "",
+        "the secret that belongs to the site key of turnstile or hcaptcha",
+        _challenge_secret,
+        is_secret=True,
+    ),
 )
 
 _NAMES: Final = tuple(setting.name for setting in SETTINGS)
@@ -240,6 +270,8 @@ def load(environ: Mapping[str, str]) -> Settings:
             problems.append(f"{setting.name}: {error}")
     if values.get("env") == "production" and "inbox" in values.get("sms", ()):
         problems.append("DONEOTP_SMS is inbox, which production refuses; set DONEOTP_SMS=webhook:<url>")
+    if values.get("challenge", "pow") != "pow" and not values.get("challenge_secret", "-"):
+        problems.append("DONEOTP_CHALLENGE names a service; set DONEOTP_CHALLENGE_SECRET to the secret of its site key")
     if problems:
         raise SettingsError(problems)
     return Settings(**values)

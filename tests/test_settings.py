@@ -45,6 +45,8 @@ def test_nothing_has_to_be_set() -> None:
         env="development",
         log_level="info",
         witnesses=(),
+        challenge="pow",
+        challenge_secret="",
     )
 
 
@@ -62,6 +64,8 @@ def test_everything_can_be_set() -> None:
         "DONEOTP_ENV": "production",
         "DONEOTP_LOG_LEVEL": "debug",
         "DONEOTP_WITNESSES": f"{WITNESS.vkey()}@https://witness.example/w1/",
+        "DONEOTP_CHALLENGE": "turnstile:site_1",
+        "DONEOTP_CHALLENGE_SECRET": "secret of the site",
     }
     assert set(environ) == set(NAMES)
     assert settings.load(environ) == Settings(
@@ -77,6 +81,8 @@ def test_everything_can_be_set() -> None:
         env="production",
         log_level="debug",
         witnesses=(WitnessAddress(WITNESS, "https://witness.example/w1"),),
+        challenge="turnstile:site_1",
+        challenge_secret="secret of the site",
     )
 
 
@@ -317,3 +323,16 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SecretUnusable, match=f"{tmp_path}/file/home cannot be used: Not a directory"):
         root(tmp_path / "file" / "home")
+
+
+@pytest.mark.parametrize("text", ["pow:x", "turnstile", "turnstile:", "recaptcha:x", "hcaptcha:a b"])
+def test_a_challenge_is_one_of_three(text: str) -> None:
+    assert problems({"HOME": "/home/ann", "DONEOTP_CHALLENGE": text, "DONEOTP_CHALLENGE_SECRET": "x"}) == [
+        "DONEOTP_CHALLENGE: must be pow, turnstile:<site key> or hcaptcha:<site key>"
+    ]
+
+
+def test_a_service_needs_the_secret_of_its_site() -> None:
+    assert problems({"HOME": "/home/ann", "DONEOTP_CHALLENGE": "hcaptcha:site"}) == [
+        "DONEOTP_CHALLENGE names a service; set DONEOTP_CHALLENGE_SECRET to the secret of its site key"
+    ]

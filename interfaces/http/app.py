@@ -60,6 +60,7 @@ def build(
             "writer_batches_total": float(desk.writer.batches),
             "writer_conflicts_total": float(desk.writer.conflicts),
             "handoffs_waiting": float(desk.dispatcher.waiting),
+            **_guard_figures(desk),
         }
     )
     described = openapi.describe(CALLS)
@@ -95,6 +96,18 @@ def build(
         debug=False,
     )
     return Edge(app, metrics, process=process, on_failure=on_failure)
+
+
+def _guard_figures(desk: Desk) -> dict[str, float]:
+    guard = desk.ledger.guard
+    if guard is None:
+        return {}
+    return {
+        "guard_things": float(guard.things),
+        "guard_trips_total": float(guard.trips),
+        "guard_blocked_total": float(guard.blocked),
+        "guard_challenged_total": float(guard.challenged),
+    }
 
 
 def _as_refusal(error: Exception) -> tuple[Refusal | None, dict[str, str]]:

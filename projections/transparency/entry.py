@@ -73,6 +73,11 @@ def encode(  # noqa: PLR0917 - the columns of an event, in their order
     return entry
 
 
+def is_at(entry: bytes, log: str, position: int) -> bool:
+    """Whether what `encode` made is the event at this position of this log."""
+    return entry.startswith(b'{"log":"%b","position":%d,' % (log.encode(), position))
+
+
 def decode(entry: bytes) -> Entry:
     """The event of an entry; raises MalformedEntry unless these are the very bytes that `encode` gives for it.
 

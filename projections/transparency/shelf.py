@@ -26,7 +26,7 @@ SELECT t.log, t.level, t.index, t.hashes
 FROM unnest(%b::text[], %b::smallint[], %b::bigint[]) AS w (log, level, index)
 JOIN doneotp.tiles AS t USING (log, level, index)"""
 _EVENTS: Final = b"""
-SELECT log, position, stream, version, event_id, topic, body FROM doneotp.events
+SELECT log, position, stream, version, uuid_send(event_id), topic, body FROM doneotp.events
 WHERE log = %b AND position > %b ORDER BY position LIMIT %b"""
 _HEADS: Final = b"""
 SELECT log, size, root FROM doneotp.account_heads WHERE index >= %b ORDER BY index LIMIT %b"""

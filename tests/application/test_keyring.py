@@ -56,6 +56,11 @@ def test_purposes_do_not_share_a_key():
     assert KEYS.token_key.private_bytes_raw() == derived[2]
 
 
+def test_challenges_are_sealed_with_a_key_of_their_own_for_every_root():
+    assert KEYS.challenge_key() == KEYS.challenge_key()
+    assert KEYS.challenge_key() not in {OTHER.challenge_key(), KEYS.webhook_secret()}
+
+
 def test_the_transparency_log_has_one_name_a_root_and_a_key_of_its_own_for_every_number():
     keys = [keyring.log_key(number).private_bytes_raw() for keyring in (KEYS, OTHER) for number in (1, 2)]
     assert len({*keys, ROOT, KEYS.token_key.private_bytes_raw()}) == 6

@@ -8,9 +8,9 @@ import pytest
 from interfaces import sealing
 from interfaces.sealing import FileMemory, LogKeys
 from projections.transparency import sealer as sealers
-from projections.transparency.entry import decode, decode_head, encode_head
+from projections.transparency.entry import MalformedEntry, decode, decode_head, encode, encode_head
 from projections.transparency.note import Checkpoint, NoteRefused, open_note
-from projections.transparency.sealer import Forked, Signer
+from projections.transparency.sealer import Forked, Signer, require_readable
 from projections.transparency.tree import (
     Frontier,
     consistency,
@@ -241,3 +241,45 @@ def test_a_head_is_written_in_one_spelling(house: House) -> None:
     house.sealer().once(house.keys)
     for head in house.shelf.heads(begin=0, limit=10):
         assert encode_head(*decode_head(head)) == head
+
+
+SOUND_BODIES = [
+    b'{"at":"2026-11-24T12:00:00Z","send":1}',
+    '{"metadata":{"größe":1.5,"no":null,"yes":true}}'.encode(),
+    b'{ "at" : 1 }',
+    b'{"at":1e3}',
+    b'{"at":"\\u0041"}',
+    b'{"a":' * 64 + b"1" + b"}" * 64,
+    b"{}",
+]
+BAD_BODIES = [
+    b'{"at":1,"at":2}',
+    b'{"at":{"x":1,"x":1}}',
+    b'{"at":"\\ud800"}',
+    b'{"at":NaN}',
+    b'{"at":1e999}',
+    b'{"at":"\xff"}',
+    b'{"at":1}{"at":1}',
+    b'{"a":' * 65 + b"1" + b"}" * 65,
+    b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+    b"[1]",
+    b"1",
+    b"",
+    b'{"at":',
+]
+
+
+@pytest.mark.parametrize("body", SOUND_BODIES)
+def test_what_an_auditor_reads_is_sealed(body: bytes) -> None:
+    event = encode("acct_abc", 1, "", 1, (1).to_bytes(6) + bytes(10), "CreditAdded.v1", body)
+    assert decode(event).body == body
+    require_readable(event)
+
+
+@pytest.mark.parametrize("body", BAD_BODIES)
+def test_what_an_auditor_refuses_is_not_sealed(body: bytes) -> None:
+    event = encode("acct_abc", 1, "", 1, (1).to_bytes(6) + bytes(10), "CreditAdded.v1", body)
+    with pytest.raises(MalformedEntry):
+        decode(event)
+    with pytest.raises(MalformedEntry):
+        require_readable(event)
