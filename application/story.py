@@ -28,6 +28,19 @@ from domain.events import (
 )
 from domain.policy import Policy
 
+TOLD = (
+    CodeRequested,
+    CodeSent,
+    SendFailed,
+    DeliveryReported,
+    AttemptFailed,
+    Verified,
+    TokenRedeemed,
+    VerificationCancelled,
+    CreditDebited,
+    CreditRefunded,
+)
+"""The events of a story; others that name a verification are no part of it."""
 _NOTHING_NEW = "Nothing new."
 _LIMITS = {
     "deadline": f"A message is handed over within {DEADLINE_SECONDS:.0f} s or not at all.",
@@ -63,7 +76,11 @@ def story(records: Iterable[Record], *, verification_id: str, policy: Policy, no
     if detail is None:
         return None
     told = [(record, decode(record.topic, record.state)) for record in ordered]
-    own = [(record, event) for record, event in told if getattr(event, "verification_id", "") == verification_id]
+    own = [
+        (record, event)
+        for record, event in told
+        if isinstance(event, TOLD) and event.verification_id == verification_id
+    ]
     first = own[0][1]
     assert isinstance(first, CodeRequested), "a verification begins with a request"
     moments = [_moment(record, event, first=first, policy=policy) for record, event in own]
@@ -153,7 +170,7 @@ def _credits(event: Event) -> _Told:
     if isinstance(event, CreditDebited):
         facts = [("Credits", str(event.credits)), ("Rate card", event.rate_card)]
         return f"Message {event.send} was paid for.", _NOTHING_NEW, "", facts
-    assert isinstance(event, CreditRefunded), "only events of a verification and its credits name it"
+    assert isinstance(event, CreditRefunded), "all others that are told have a sentence above"
     facts = [("Credits", str(-event.credits)), ("Reason", event.reason)]
     return f"What message {event.send} cost was given back.", _NOTHING_NEW, "", facts
 

@@ -50,6 +50,9 @@ CROSS JOIN LATERAL (
 PAGE: Final = b"""
 SELECT position, at, who, client_ip, what, outcome, reason, verification_id FROM doneotp_views.activity
 WHERE log = %b AND position < %b ORDER BY position DESC LIMIT %b"""
+PAGE_OF_KINDS: Final = b"""
+SELECT position, at, who, client_ip, what, outcome, reason, verification_id FROM doneotp_views.activity
+WHERE log = %b AND position < %b AND position >= %b AND what = ANY (%b) ORDER BY position DESC LIMIT %b"""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,8 +3,9 @@
 import dataclasses
 from datetime import timedelta
 
-from application.story import Moment, Story, story
+from application.story import TOLD, Moment, Story, story
 from application.verifications import Outgoing
+from domain.events import TYPES
 from domain.policy import Policy
 from domain.rates import FLAT
 from tests.application.test_history import MASK, wrong
@@ -154,3 +155,8 @@ def test_another_verification_of_the_same_number_is_another_story():
         user_saw="From then on, that the code has expired.",
         limit="A code lives 300 s.",
     )
+
+
+def test_every_event_of_a_verification_is_part_of_its_story():
+    naming = {event for event in TYPES.values() if "verification_id" in event.__struct_fields__}
+    assert naming == set(TOLD)
