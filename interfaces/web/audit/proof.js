@@ -163,7 +163,7 @@ const VERDICTS = {
   sound: "Proved: this event is in the signed log, letter by letter as it is shown here.",
   broken: "NOT proved: at least one step fails. Do not believe this event; compare with a bundle or a checkpoint that you kept.",
   unsigned:
-    "The paths hold, but this browser has no Ed25519: whether the checkpoints are signed is open. Let doneotp-audit.pyz check that.",
+    "The paths hold, but this browser has no Ed25519: whether the checkpoints are signed is open. Any tool that reads C2SP signed notes can tell.",
   unread: "There is nothing to check:",
 };
 const MARKS = new Map([[true, ["holds", "\u2713"]], [false, ["fails", "\u2717"]], [null, ["open", "?"]]]);
