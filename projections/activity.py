@@ -56,6 +56,9 @@ CROSS JOIN LATERAL (
 PAGE: Final = b"""
 SELECT position, at, who, client_ip, what, outcome, reason, verification_id FROM doneotp_views.activity
 WHERE log = %b AND position < %b ORDER BY position DESC LIMIT %b"""
+PAGE_OF_KINDS: Final = b"""
+SELECT position, at, who, client_ip, what, outcome, reason, verification_id FROM doneotp_views.activity
+WHERE log = %b AND position < %b AND position >= %b AND what = ANY (%b) ORDER BY position DESC LIMIT %b"""
 
 _LISTED: Final = {"allow": "allowed", "block": "blocked", "remove": "unlisted"}
 _ENTRIES_TOLD_MAX: Final = 5

@@ -92,6 +92,7 @@ GROUPS = {
     "senders": "whom messages come from, by country",
     "webhooks": "post an account's events to endpoints of its own, and see what became of them",
     "projections": "look at the views and build them again",
+    "verifications": "answer why a verification went as it did",
 }
 
 COMMANDS = (
@@ -138,6 +139,13 @@ COMMANDS = (
         ACCOUNT,
         Argument("amount", metavar="AMOUNT", type=whole_number(least=1, most=CREDITS_MAX), help="how many credits"),
         Argument("--reference", metavar="R", required=True, help="your invoice or order; kept in the ledger"),
+    ),
+    Command(
+        "verifications show",
+        "show what became of a verification, event by event, and why",
+        "verifications:show",
+        ACCOUNT,
+        Argument("verification", metavar="VERIFICATION", help="its id, ver_…"),
     ),
     Command(
         "keys issue",
