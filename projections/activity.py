@@ -27,6 +27,7 @@ from domain.events import (
     PolicyChanged,
     RateCardAdopted,
     SendFailed,
+    SendUnconfirmed,
     StatementIssued,
     TokenRedeemed,
     VerificationCancelled,
@@ -127,6 +128,8 @@ def _end(event: Event) -> tuple[str, str]:
             return "accepted", "first message" if event.send == 1 else f"message {event.send}"
         case CodeSent():
             return "sent", f"message {event.send}"
+        case SendUnconfirmed():
+            return "unconfirmed", f"message {event.send}: {event.reason}"
         case SendFailed():
             return "failed", f"message {event.send}: {event.reason}"
         case DeliveryReported():

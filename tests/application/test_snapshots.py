@@ -102,7 +102,7 @@ def test_a_snapshot_of_another_shape_is_ignored_and_replaced():
     spend(fresh, until=34)
     assert {memory(home).snapshot(ACCOUNT, s).topic for s in ("", home.stream())} == {  # type: ignore[union-attr]
         "Account.state.1",
-        "Verification.state.1",
+        "Verification.state.2",
     }
 
 
