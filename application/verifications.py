@@ -32,6 +32,7 @@ from domain.events import (
     VerificationCancelled,
     Verified,
 )
+from domain.guard import Place
 from domain.phone import PhoneNumber
 from domain.policy import Policy
 from domain.refusals import (
@@ -153,10 +154,11 @@ class SendCode:
             policy=self.holder.policy,
             now=now,
         )
-        requested = replace(requested, prefix_tag=self._tag(requested))
-        self._require_open(draft, is_known=draft.verification(stream).verified_at is not None)
+        place = guard.place_to(self.keyring, self.log, self.phone)
+        requested = replace(requested, prefix_tag=self.keyring.tagged(place.prefix, seed=requested.seed))
+        self._require_open(draft, place, is_known=draft.verification(stream).verified_at is not None)
         debited = accounts.debit(draft.account, requested)
-        draft.sends(self.phone)
+        draft.sends(place)
         events: list[tuple[str, Event]] = [(stream, requested)]
         if debited is not None:
             events.append((ACCOUNT_STREAM, debited))
@@ -178,15 +180,12 @@ class SendCode:
         )
         return Decision(outgoing, tuple(events))
 
-    def _tag(self, requested: CodeRequested) -> str:
-        return self.keyring.tagged(self.keyring.prefix_of(self.log, self.phone.e164), seed=requested.seed)
-
-    def _require_open(self, draft: Draft, *, is_known: bool) -> None:
+    def _require_open(self, draft: Draft, place: Place, *, is_known: bool) -> None:
         """The fraud guard; raises DestinationBlocked or ChallengeRequired."""
         policy = self.guarded_by
         if policy is not None:
             guard.require_open(
-                draft.guarded(self.phone, policy),
+                draft.guarded(place, policy),
                 policy=policy,
                 is_public=self.is_public,
                 has_solved=self.has_solved,

@@ -267,6 +267,19 @@ COMMANDS = (
         TEST_SIDE,
     ),
     Command(
+        "guard attack",
+        "start a server, pump it in three ways beside honest users, and count what is lost",
+        "guard_attack:run",
+        Argument(
+            "--minutes",
+            metavar="N",
+            type=whole_number(least=1, most=10_000),
+            default=60,
+            help="how long each attack lasts, by the test clock (default: 60)",
+        ),
+        Argument("--without-guard", action="store_true", help="the same with the guard off: everything is lost"),
+    ),
+    Command(
         "guard simulate",
         "replay the ledger under other thresholds: messages stopped, credits saved, users lost",
         "guard:simulate",
@@ -477,7 +490,7 @@ COMMANDS = (
         Argument("--profile", metavar="FILE", default="", help="write a page here that shows where the CPU went"),
         Argument(
             "--without",
-            choices=("seal", "views"),
+            choices=("seal", "views", "guard"),
             help="instead: one load with this work beside it and without, in turn",
         ),
         Argument(

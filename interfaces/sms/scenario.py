@@ -56,6 +56,8 @@ class ScenarioProvider:
                 return Accepted(message.message_id)
             case "contradicting_receipts":
                 self._report_later(message, _UNREACHABLE, _DELIVERED)
+            case None:
+                pass
         return await self._provider.send(message)
 
     def close(self) -> None:
