@@ -138,6 +138,7 @@ class CreditDebited(Event, frozen=True, kw_only=True, omit_defaults=True):
     """One message was paid for. Stored in one transaction with, and right after, its CodeRequested.
 
     `credits` is `units` (messages, or their segments) at `unit_credits` each, as `rate_card` says for the country.
+    `key_id` is the public key that asked, whose spending has a cap of its own.
     """
 
     verification_id: str
@@ -147,6 +148,7 @@ class CreditDebited(Event, frozen=True, kw_only=True, omit_defaults=True):
     country: str = ""
     units: int = 1
     unit_credits: int = 0
+    key_id: str = ""
 
 
 class CreditRefunded(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -180,6 +182,18 @@ class PolicyChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Settings of the account's policy changed; only those named did."""
 
     changes: dict[str, int]
+    by: str = ""
+
+
+class ListChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Entries were put on the account's lists, or taken off them.
+
+    `entries` holds what is looked up and how it is shown. Numbers, and networks narrower than a mask, are keyed hashes.
+    """
+
+    effect: Literal["allow", "block", "remove"]
+    kind: Literal["ip", "number", "prefix", "country", "origin", "type"]
+    entries: dict[str, str]
     by: str = ""
 
 
@@ -325,6 +339,7 @@ ACCOUNT_EVENTS: Final = (
     KeyIssued,
     KeyRevoked,
     PolicyChanged,
+    ListChanged,
     AccountSuspended,
     AccountResumed,
     RateCardAdopted,
