@@ -1,5 +1,6 @@
 """The three calls: send, check, validate-token; and cancel."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from application import listing
@@ -22,9 +23,10 @@ from domain.phone import PhoneNumber
 from domain.refusals import ChallengeRequired, InvalidRequest
 from domain.rules import Destination
 from interfaces.guard.challenge import Bound
-from interfaces.http import bodies
+from interfaces.http import bodies, rates
 from interfaces.http.calls import Call, Context
 from interfaces.http.problems import HttpRefusal
+from interfaces.limits.windows import Limit
 
 _COMMON: Final = (
     "malformed_json",
@@ -73,7 +75,18 @@ async def send(context: Context) -> Sent:
             raise scripted
     if not command.idempotency:
         command.require_early()
-    desk.dispatcher.reserve()
+    limits = _limits(context, phone)
+    command = replace(
+        command,
+        counted=await rates.counted(desk.counters, limits, context.request.scope, is_public=not identity.is_secret),
+    )
+    if command.counted.refusal is not None:
+        limits = []  # all is given back already
+    try:
+        desk.dispatcher.reserve()
+    except BaseException:
+        desk.counters.give_back(limits)
+        raise
 
     def hand_over(outcome: Any) -> None:
         # Runs when the request is stored, even if its sender has hung up by then.
@@ -81,17 +94,28 @@ async def send(context: Context) -> Sent:
             desk.dispatcher.accept(_message(context, command, outcome))
         else:
             desk.dispatcher.release()
+            desk.counters.give_back(limits)
 
     try:
         waiting = desk.writer.ask(command, after=hand_over)
     except BaseException:
         desk.dispatcher.release()
+        desk.counters.give_back(limits)
         raise
     try:
         return (await waiting).answer
     except ChallengeRequired as refusal:
         challenge = desk.challenge.make(bound, bits=identity.account.policy.guard_challenge_bits)
         raise HttpRefusal(refusal.code, refusal.detail, challenge=challenge) from None
+
+
+def _limits(context: Context, phone: PhoneNumber) -> list[Limit]:
+    """What a message counts in beside the ledger. One of a test key goes nowhere and counts nowhere."""
+    identity = context.identity
+    if identity.mode == "test":
+        return []
+    address = (context.body.client_ip or "") if identity.is_secret else identity.address
+    return rates.of_send(context.desk.keyring, identity.account, phone, address=address)
 
 
 def destination(context: Context, phone: PhoneNumber) -> Destination:
@@ -192,6 +216,9 @@ CALLS: Final = (
             "number_locked",
             "resend_cooldown",
             "number_send_limit",
+            "ip_send_limit",
+            "prefix_send_limit",
+            "spend_cap_reached",
             "api_rate_limited",
         ),
         Sent,
