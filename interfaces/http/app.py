@@ -13,6 +13,7 @@ from interfaces.http import (
     audit,
     demo,
     docs,
+    explain,
     feed,
     inbox,
     openapi,
@@ -34,6 +35,7 @@ from interfaces.http.problems import HttpRefusal
 BODY_BYTES_MAX: Final = 16_384
 CALLS: Final = (
     *verify.CALLS,
+    *explain.CALLS,
     *reads.CALLS,
     *feed.CALLS,
     *reports.CALLS,

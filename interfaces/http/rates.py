@@ -61,6 +61,18 @@ async def counted(counters: Counters, limits: Sequence[Limit], scope: Any, *, is
     """Count one in each, and note the headers."""
     counts = await counters.take(limits)
     note(scope, [count for count in counts if not is_public or count.limit.name in _TOLD_TO_ALL])
+    return _counted(counts)
+
+
+async def uncounted(counters: Counters, limits: Sequence[Limit]) -> Counted:
+    """What `counted` would say now: what it counts is given back at once."""
+    counts = await counters.take(limits)
+    if refusal_of(counts) is None:
+        counters.give_back([count.limit for count in counts])
+    return _counted(counts)
+
+
+def _counted(counts: Sequence[Count]) -> Counted:
     told = ", ".join(f"{count.limit.name} {count.limit.most - count.left} of {count.limit.most}" for count in counts)
     return Counted(refusal_of(counts), told or NOT_COUNTED.told)
 

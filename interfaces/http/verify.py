@@ -28,7 +28,7 @@ from interfaces.http.calls import Call, Context
 from interfaces.http.problems import HttpRefusal
 from interfaces.limits.windows import Limit
 
-_COMMON: Final = (
+COMMON: Final = (
     "malformed_json",
     "invalid_request",
     "invalid_idempotency_key",
@@ -75,7 +75,7 @@ async def send(context: Context) -> Sent:
             raise scripted
     if not command.idempotency:
         command.require_early()
-    limits = _limits(context, phone)
+    limits = limits_of(context, phone)
     command = replace(
         command,
         counted=await rates.counted(desk.counters, limits, context.request.scope, is_public=not identity.is_secret),
@@ -109,7 +109,7 @@ async def send(context: Context) -> Sent:
         raise HttpRefusal(refusal.code, refusal.detail, challenge=challenge) from None
 
 
-def _limits(context: Context, phone: PhoneNumber) -> list[Limit]:
+def limits_of(context: Context, phone: PhoneNumber) -> list[Limit]:
     """What a message counts in beside the ledger. One of a test key goes nowhere and counts nowhere."""
     identity = context.identity
     if identity.mode == "test":
@@ -203,7 +203,7 @@ CALLS: Final = (
         "Send a code by SMS; again is the resend",
         "sk pk",
         (
-            *_COMMON,
+            *COMMON,
             "invalid_phone_number",
             "insufficient_credit",
             "origin_not_allowed",
@@ -231,7 +231,7 @@ CALLS: Final = (
         "Compare a code; the right one earns a single-use token",
         "sk pk",
         (
-            *_COMMON,
+            *COMMON,
             "invalid_phone_number",
             "invalid_code_format",
             "wrong_code",
@@ -253,7 +253,7 @@ CALLS: Final = (
         "Redeem a token",
         "sk",
         (
-            *_COMMON,
+            *COMMON,
             "invalid_phone_number",
             "invalid_token",
             "token_expired",
@@ -270,7 +270,7 @@ CALLS: Final = (
         "/v1/verifications/{verification_id:str}/cancel",
         "Withdraw a pending verification",
         "sk",
-        (*_COMMON, "key_scope_forbidden", "verification_not_found", "state_conflict"),
+        (*COMMON, "key_scope_forbidden", "verification_not_found", "state_conflict"),
         Cancelled,
         cancel,
     ),
