@@ -20,7 +20,15 @@ from application.verifications import (
 from domain import phone as phones
 from domain.lists import NOTHING
 from domain.phone import PhoneNumber
-from domain.refusals import ChallengeRequired, InvalidRequest
+from domain.refusals import (
+    ChallengeRequired,
+    CountryNotEnabled,
+    DestinationBlocked,
+    DestinationUnsupported,
+    InvalidRequest,
+    NumberBlocklisted,
+    NumberNotAllowlisted,
+)
 from domain.rules import Destination
 from interfaces.guard.challenge import Bound
 from interfaces.http import bodies, rates
@@ -43,9 +51,26 @@ COMMON: Final = (
     "overloaded",
 )
 
+_UNTOLD: Final = (
+    NumberBlocklisted,
+    NumberNotAllowlisted,
+    CountryNotEnabled,
+    DestinationUnsupported,
+    DestinationBlocked,
+)
+
 
 async def send(context: Context) -> Sent:
-    """Send a code, or the same code again."""
+    """Send a code, or the same code again. A public key is not told why a number is not sent to: anybody holds one."""
+    try:
+        return await _send(context)
+    except _UNTOLD:
+        if context.identity.is_secret:
+            raise
+        raise DestinationBlocked("Messages are not sent to this number.") from None
+
+
+async def _send(context: Context) -> Sent:
     desk, identity, body = context.desk, context.identity, context.body
     if body.client_ip is not None and not identity.is_secret:
         raise InvalidRequest("client_ip is for secret keys: with a public key the connection's address counts.")
