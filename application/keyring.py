@@ -66,8 +66,9 @@ class Keyring:
         Plain hashes would: masks show all but a few digits, so whoever knows one number of each hash could read the rest.
         """
         pad = hmac.digest(self._tags, seed.encode(), "sha256")
-        blinded = bytes(a ^ b for a, b in zip(base64.urlsafe_b64decode(prefix + "="), pad, strict=False))
-        return base64.urlsafe_b64encode(blinded).decode().rstrip("=")
+        plain = int.from_bytes(base64.urlsafe_b64decode(prefix + "="), "big")
+        blinded = plain ^ int.from_bytes(pad[:_PREFIX_BYTES], "big")
+        return base64.urlsafe_b64encode(blinded.to_bytes(_PREFIX_BYTES, "big")).decode().rstrip("=")
 
     def untagged(self, tag: str, *, seed: str) -> str:
         """The prefix's hash again."""

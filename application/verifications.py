@@ -33,6 +33,7 @@ from domain.events import (
     VerificationCancelled,
     Verified,
 )
+from domain.guard import Place
 from domain.phone import PhoneNumber
 from domain.policy import Policy
 from domain.refusals import (
@@ -44,6 +45,7 @@ from domain.refusals import (
     WrongCode,
 )
 from domain.rules import NOT_COUNTED, Asked, Counted, Destination
+from domain.senders import sender_for
 from domain.verification import Attempt, Caller, NewCode
 from domain.words import is_personal
 
@@ -92,6 +94,7 @@ class Outgoing:
     send: int = 0
     at: datetime | None = None
     price_credits: int = 0
+    sender: str = ""
 
     @property
     def is_new(self) -> bool:
@@ -135,7 +138,7 @@ class SendCode:
         is_test = self.log != self.holder.id
         return None if policy.guard == OFF or (is_test and not policy.guard_test_keys) else policy
 
-    def asked(self, draft: Draft) -> Asked:
+    def asked(self, draft: Draft, place: Place) -> Asked:
         """What the late rules look at."""
         stream, now = self.stream, draft.now
         verification = draft.verification(stream)
@@ -153,11 +156,12 @@ class SendCode:
                 web_origin=self.web_origin,
                 app_hash=self.app_hash,
                 metadata=self.metadata or {},
+                wording=self.holder.wording,
             ),
             policy=self.holder.policy,
             now=now,
         )
-        requested = replace(requested, prefix_tag=self._tag(requested))
+        requested = replace(requested, prefix_tag=self.keyring.tagged(place.prefix, seed=requested.seed))
         is_known = verification.verified_at is not None
         return Asked(
             holder=self.holder,
@@ -167,18 +171,19 @@ class SendCode:
             now=now,
             is_public=self.is_public,
             counted=self.counted,
-            require_guard=lambda: self._require_open(draft, is_known=is_known),
+            require_guard=lambda: self._require_open(draft, place, is_known=is_known),
         )
 
     def decide(self, draft: Draft) -> Decision[Outgoing]:
         """CodeRequested and, on a live log, CreditDebited right after it."""
         if self.idempotency:
             self.require_early()
-        asked = self.asked(draft)
+        place = guard.place_to(self.keyring, self.log, self.phone)
+        asked = self.asked(draft, place)
         rules.require(rules.LATE, asked)
-        stream, requested = self.stream, asked.requested
+        stream, requested, wording = self.stream, asked.requested, self.holder.wording
         debited = accounts.debit(draft.account, requested, public_key_id=self.caller.key_id if self.is_public else "")
-        draft.sends(self.phone)
+        draft.sends(place)
         events: list[tuple[str, Event]] = [(stream, requested)]
         if debited is not None:
             events.append((ACCOUNT_STREAM, debited))
@@ -189,19 +194,23 @@ class SendCode:
             seed=requested.seed,
             digits=requested.digits,
         )
-        text = verifications.message(requested, code)
-        price = requested.price_credits
-        return Decision(Outgoing(_sent(requested), code, text, requested.send, asked.now, price), tuple(events))
+        outgoing = Outgoing(
+            _sent(requested),
+            code,
+            verifications.message(requested, code, wording),
+            requested.send,
+            asked.now,
+            requested.price_credits,
+            sender_for(wording.senders, requested.country),
+        )
+        return Decision(outgoing, tuple(events))
 
-    def _tag(self, requested: CodeRequested) -> str:
-        return self.keyring.tagged(self.keyring.prefix_of(self.log, self.phone.e164), seed=requested.seed)
-
-    def _require_open(self, draft: Draft, *, is_known: bool) -> None:
+    def _require_open(self, draft: Draft, place: Place, *, is_known: bool) -> None:
         """The fraud guard; raises DestinationBlocked or ChallengeRequired."""
         policy = self.guarded_by
         if policy is not None:
             guard.require_open(
-                draft.guarded(self.phone, policy),
+                draft.guarded(place, policy),
                 policy=policy,
                 is_public=self.is_public,
                 has_solved=self.has_solved,
