@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from application.guard import place_to
 from application.verifications import SendCode
 from application.writer import Decision, Draft
 from domain import rules
@@ -31,7 +32,8 @@ class ExplainSend:
         """Steps only: a decision without events is a read."""
         steps = rules.path(rules.EARLY, self.send.destination)
         is_over = any(step.code for step in steps)
-        return Decision(steps + rules.path(rules.LATE, self.send.asked(draft), is_over=is_over))
+        place = place_to(self.send.keyring, self.send.log, self.send.phone)
+        return Decision(steps + rules.path(rules.LATE, self.send.asked(draft, place), is_over=is_over))
 
     def replay(self, event: Event) -> list[Step]:
         raise AssertionError("never carries an Idempotency-Key")
