@@ -131,3 +131,29 @@ def test_failed_authentications_are_limited_and_never_shut_a_good_key_out(serve:
 def test_messages_of_test_keys_count_nowhere(customer: Customer) -> None:
     policy(customer, sends_per_prefix_max=1)
     assert [outcome(customer.test.send(number())) for _ in range(3)] == ["pending"] * 3
+
+
+def test_forged_headers_change_nothing(customer: Customer) -> None:
+    """A thousand made-up origins and addresses: none lets a public key of one page be used on another, or moves its caller."""
+    policy(customer, sends_per_address_max=1, public_requests_per_second_max=0)
+    books = customer.server.books
+    _, key = books.administration.issue_key(
+        customer.account_id, kind="pk_live", name="", origins=("https://shop.example",), by="test"
+    )
+    before = len(customer.live.log())
+
+    def forge(n: int) -> str:
+        headers = {"Origin": f"https://shop.example.{n}.evil", "X-Forwarded-For": f"10.{n % 256}.{n // 256}.1"}
+        return outcome(
+            customer.server.post("/v1/verify/send", {"phone_number": "+13122990001"}, key=key, headers=headers)
+        )
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(forge, range(1_000))) == {"origin_not_allowed"}
+    assert len(customer.live.log()) == before
+    at_home = {"Origin": "https://shop.example"}
+    found = [
+        outcome(customer.live.send(spread(), key=key, headers=at_home | {"X-Forwarded-For": f"198.51.100.{n}"}))
+        for n in range(20)
+    ]
+    assert found == ["pending", *["ip_send_limit"] * 19]
