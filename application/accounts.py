@@ -14,12 +14,13 @@ from application.keyring import Keyring
 from application.ports import Entropy
 from application.writer import Decision, Draft, Writer
 from domain import account as accounts
-from domain import keys
+from domain import keys, wording
 from domain.account import Account
 from domain.events import ClockAdvanced, CreditAdded, Event, RateCardAdopted, StatementIssued
 from domain.keys import KeyKind
 from domain.rates import RateCard
 from domain.refusals import IdempotencyKeyReused, StateConflict
+from domain.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,39 @@ class Administration:
             ),
         )
 
+    def change_template(self, account_id: str, *, locale: str, text: str, by: str) -> bool:
+        """Word messages in a language otherwise; False when they were so already."""
+        return self._worded(
+            account_id,
+            lambda words, now: wording.change_template(words, locale=locale, text=text, by=by, now=now),
+        )
+
+    def remove_template(self, account_id: str, *, locale: str, by: str) -> bool:
+        """Use the shipped text again; False when it was used already."""
+        return self._worded(
+            account_id, lambda words, now: wording.remove_template(words, locale=locale, by=by, now=now)
+        )
+
+    def change_wording(self, account_id: str, *, default_locale: str | None, brand: str | None, by: str) -> bool:
+        """Change default language or name, None leaving one as it is; False when they were so already."""
+        return self._worded(
+            account_id,
+            lambda words, now: wording.change(words, default_locale=default_locale, brand=brand, by=by, now=now),
+        )
+
+    def change_sender(self, account_id: str, *, country: str, sender: str, by: str) -> bool:
+        """Name the sender of messages to a country; False when it was that already."""
+        return self._worded(
+            account_id,
+            lambda words, now: wording.change_sender(words, country=country, sender=sender, by=by, now=now),
+        )
+
+    def remove_sender(self, account_id: str, *, country: str, by: str) -> bool:
+        """Leave the sender to the provider again; False when none was named."""
+        return self._worded(
+            account_id, lambda words, now: wording.remove_sender(words, country=country, by=by, now=now)
+        )
+
     def _open_log(self, account_id: str, *, name: str, mode: Literal["live", "test"], by: str) -> None:
         self._administer(
             keys.log_of(account_id, mode=mode),
@@ -243,6 +277,13 @@ class Administration:
                 account, account_id=account_id, name=name, mode=mode, by=by, now=now
             ),
         )
+
+    def _worded(self, account_id: str, rule: Callable[[Wording, datetime], Event | None]) -> bool:
+        def of_account(account: Account, now: datetime) -> Event | None:
+            accounts.require_open(account)
+            return rule(account.wording, now)
+
+        return self._changed(account_id, of_account)
 
     def _changed(self, account_id: str, rule: Callable[[Account, datetime], Event | None]) -> bool:
         return self._administer(account_id, rule) is not None

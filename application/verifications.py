@@ -43,6 +43,7 @@ from domain.refusals import (
     VerificationNotFound,
     WrongCode,
 )
+from domain.senders import sender_for
 from domain.verification import Attempt, Caller, NewCode
 from domain.words import is_personal
 
@@ -91,6 +92,7 @@ class Outgoing:
     send: int = 0
     at: datetime | None = None
     price_credits: int = 0
+    sender: str = ""
 
     @property
     def is_new(self) -> bool:
@@ -132,6 +134,7 @@ class SendCode:
         """CodeRequested and, on a live log, CreditDebited right after it."""
         _require_standing(self.holder, draft)
         stream, now = self.stream, draft.now
+        wording = self.holder.wording
         requested = verifications.request(
             draft.verification(stream),
             NewCode(
@@ -146,6 +149,7 @@ class SendCode:
                 web_origin=self.web_origin,
                 app_hash=self.app_hash,
                 metadata=self.metadata or {},
+                wording=wording,
             ),
             policy=self.holder.policy,
             now=now,
@@ -165,9 +169,16 @@ class SendCode:
             seed=requested.seed,
             digits=requested.digits,
         )
-        text = verifications.message(requested, code)
-        price = requested.price_credits
-        return Decision(Outgoing(_sent(requested), code, text, requested.send, now, price), tuple(events))
+        outgoing = Outgoing(
+            _sent(requested),
+            code,
+            verifications.message(requested, code, wording),
+            requested.send,
+            now,
+            requested.price_credits,
+            sender_for(wording.senders, requested.country),
+        )
+        return Decision(outgoing, tuple(events))
 
     def _require_open(self, draft: Draft, place: Place, *, is_known: bool) -> None:
         """The fraud guard; raises DestinationBlocked or ChallengeRequired."""

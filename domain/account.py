@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
-from domain import periods, refusals, webhooks
+from domain import periods, refusals, webhooks, wording
 from domain.events import (
     AccountOpened,
     AccountResumed,
@@ -24,12 +24,17 @@ from domain.events import (
     KeyRevoked,
     PolicyChanged,
     RateCardAdopted,
+    SenderChanged,
+    SenderRemoved,
     StatementIssued,
+    TemplateChanged,
+    TemplateRemoved,
     WebhookEndpointAdded,
     WebhookEndpointDisabled,
     WebhookEndpointEnabled,
     WebhookEndpointRemoved,
     WebhookSecretRotated,
+    WordingChanged,
 )
 from domain.keys import KeyKind
 from domain.policy import BOUNDS, Policy
@@ -37,6 +42,7 @@ from domain.rates import FLAT, RateCard, require_sound
 from domain.refusals import InsufficientCredit, InvalidRequest, StateConflict
 from domain.verification import Handoff
 from domain.webhooks import Endpoint
+from domain.wording import Wording
 from domain.words import require_words
 
 CREDITS_MAX: Final = 10**15
@@ -84,6 +90,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     cards: tuple[Adopted, ...] = ()
     closed_period: str = ""
     webhooks: tuple[Endpoint, ...] = ()
+    wording: Wording = Wording()
 
     @property
     def available(self) -> int:
@@ -300,6 +307,12 @@ def evolve(account: Account, event: Event) -> Account:
             return replace(account, suspended="")
         case ClockAdvanced():
             return replace(account, clock_advanced_seconds=account.clock_advanced_seconds + event.seconds)
+        case _:
+            return _evolve_parts(account, event)
+
+
+def _evolve_parts(account: Account, event: Event) -> Account:
+    match event:
         case (
             WebhookEndpointAdded()
             | WebhookSecretRotated()
@@ -308,6 +321,8 @@ def evolve(account: Account, event: Event) -> Account:
             | WebhookEndpointRemoved()
         ):
             return replace(account, webhooks=webhooks.evolve(account.webhooks, event))
+        case TemplateChanged() | TemplateRemoved() | WordingChanged() | SenderChanged() | SenderRemoved():
+            return replace(account, wording=wording.evolve(account.wording, event))
         case _:
             return account
 

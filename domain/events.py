@@ -269,6 +269,44 @@ class WebhookEndpointRemoved(Event, frozen=True, kw_only=True, omit_defaults=Tru
     by: str = ""
 
 
+class TemplateChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Messages in this language are worded like this: `{code}` and `{minutes}` are filled in, nothing else."""
+
+    locale: str
+    text: str
+    by: str = ""
+
+
+class TemplateRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Messages in this language have the shipped text again."""
+
+    locale: str
+    by: str = ""
+
+
+class WordingChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """From here on `default_locale` is the language of those who name none, and `brand` stands before shipped texts."""
+
+    default_locale: str = ""
+    brand: str = ""
+    by: str = ""
+
+
+class SenderChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Messages to a country, `*` for all that are not named, come from this name or short code."""
+
+    country: str
+    sender: str
+    by: str = ""
+
+
+class SenderRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Messages to a country come from whatever the provider sends them from."""
+
+    country: str
+    by: str = ""
+
+
 VERIFICATION_EVENTS: Final = (
     CodeRequested,
     CodeSent,
@@ -297,6 +335,11 @@ ACCOUNT_EVENTS: Final = (
     WebhookEndpointDisabled,
     WebhookEndpointEnabled,
     WebhookEndpointRemoved,
+    TemplateChanged,
+    TemplateRemoved,
+    WordingChanged,
+    SenderChanged,
+    SenderRemoved,
 )
 TYPES: Final[dict[str, type[Event]]] = {
     f"{event.__name__}.v1": event for event in (*VERIFICATION_EVENTS, *ACCOUNT_EVENTS)

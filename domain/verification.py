@@ -40,7 +40,8 @@ from domain.refusals import (
     VerificationNotFound,
 )
 from domain.refusals import VerificationCancelled as Cancelled
-from domain.text import compose, measure
+from domain.text import compose, segments
+from domain.wording import SHIPPED_WORDING, Wording, choose
 
 TOKENS_KEPT_MAX: Final = 32
 """Tokens remembered per number; only unexpired ones matter, and earning one takes a message."""
@@ -116,6 +117,7 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
     web_origin: str = ""
     app_hash: str = ""
     metadata: dict[str, str | int | float | bool | None] = {}
+    wording: Wording = Wording()
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,15 +168,30 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
         app_hash=command.app_hash,
         metadata=command.metadata,
     )
-    segments = measure(message(requested, "0" * current.digits)).segments
-    price = 0 if command.card is None else command.card.price(requested.country, segments=segments).credits
-    return replace(requested, price_credits=price, segments=segments)
+    size = segments(
+        choose(command.wording, requested.locale).template,
+        digits=requested.digits,
+        minutes=_minutes(requested),
+        web_origin=requested.web_origin,
+        app_hash=requested.app_hash,
+    )
+    price = 0 if command.card is None else command.card.price(requested.country, segments=size).credits
+    return replace(requested, price_credits=price, segments=size)
 
 
-def message(requested: CodeRequested, code: str) -> str:
-    """The text that is sent for a request."""
-    minutes = max(1, round((requested.expires_at - requested.at).total_seconds()) // 60)
-    return compose(code, minutes=minutes, web_origin=requested.web_origin, app_hash=requested.app_hash)
+def message(requested: CodeRequested, code: str, wording: Wording = SHIPPED_WORDING) -> str:
+    """The text that is sent for a request, in an account's wording. What was paid for is the request's `segments`."""
+    return compose(
+        code,
+        minutes=_minutes(requested),
+        template=choose(wording, requested.locale).template,
+        web_origin=requested.web_origin,
+        app_hash=requested.app_hash,
+    )
+
+
+def _minutes(requested: CodeRequested) -> int:
+    return max(1, round((requested.expires_at - requested.at).total_seconds()) // 60)
 
 
 def check(

@@ -26,8 +26,12 @@ from domain.events import (
     KeyRevoked,
     PolicyChanged,
     RateCardAdopted,
+    SenderChanged,
+    SenderRemoved,
     SendFailed,
     StatementIssued,
+    TemplateChanged,
+    TemplateRemoved,
     TokenRedeemed,
     VerificationCancelled,
     Verified,
@@ -36,6 +40,7 @@ from domain.events import (
     WebhookEndpointEnabled,
     WebhookEndpointRemoved,
     WebhookSecretRotated,
+    WordingChanged,
 )
 from projections.arrays import array
 from projections.facts import Batch
@@ -190,5 +195,21 @@ def _end_of_webhook(event: Event) -> tuple[str, str]:
             return "enabled", event.endpoint_id
         case WebhookEndpointRemoved():
             return "removed", event.endpoint_id
+        case _:
+            return _end_of_wording(event)
+
+
+def _end_of_wording(event: Event) -> tuple[str, str]:
+    match event:
+        case TemplateChanged():
+            return "changed", f"{event.locale}: {event.text}"
+        case TemplateRemoved():
+            return "removed", event.locale
+        case WordingChanged():
+            return "changed", f"language {event.default_locale or 'en'}, name {event.brand or 'none'}"
+        case SenderChanged():
+            return "changed", f"{event.country}: {event.sender}"
+        case SenderRemoved():
+            return "removed", event.country
         case _:
             return "", ""

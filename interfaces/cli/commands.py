@@ -64,6 +64,10 @@ TREE_SIZE = Argument(
 ENDPOINT = Argument("endpoint", metavar="ENDPOINT", help="the endpoint's id, we_…")
 MODE = Argument("--mode", choices=("live", "test"), default="live", help="of live or of test keys (default: live)")
 
+LOCALE = Argument("--locale", metavar="L", help="the language of --text, such as de, pt-BR or zh-Hant")
+LOCALE_REQUIRED = Argument("--locale", metavar="L", required=True, help="a language, such as de, pt-BR or zh-Hant")
+COUNTRY = Argument("country", metavar="COUNTRY", help="two capital letters, such as TR, or '*' for all not named")
+
 GROUPS = {
     "accounts": "open accounts and look after them",
     "credits": "add credits to an account",
@@ -73,6 +77,8 @@ GROUPS = {
     "audit": "prove the ledger, and check what others prove",
     "billing": "statements of what an account's messages cost, month by month",
     "ratecards": "what a message costs an account, by country",
+    "templates": "what messages say, by language, and what that costs",
+    "senders": "whom messages come from, by country",
     "webhooks": "post an account's events to endpoints of its own, and see what became of them",
     "projections": "look at the views and build them again",
 }
@@ -300,6 +306,38 @@ COMMANDS = (
     Command(
         "ratecards show", "show the rate card in force, and those that wait for their day", "ratecards:show", ACCOUNT
     ),
+    Command("templates show", "show an account's texts: its own and the shipped ones", "templates:show", ACCOUNT),
+    Command(
+        "templates lint",
+        "say what is wrong with a text, and what it costs; or with all texts of an account",
+        "templates:lint",
+        Argument("account", metavar="ACCOUNT", nargs="?", help="whose texts (default: the text given by --text)"),
+        Argument("--text", metavar="TEXT", default="", help="such as '{code} is your code for Shop.'"),
+    ),
+    Command(
+        "templates set",
+        "word an account's messages in a language; or set its default language, or its name before shipped texts",
+        "templates:set_",
+        ACCOUNT,
+        LOCALE,
+        Argument("--text", metavar="TEXT", help="with {code} once, and {minutes} if you like"),
+        Argument("--default-locale", metavar="L", help="the language of messages that name none; '' for English"),
+        Argument("--brand", metavar="NAME", help="a name before the shipped texts; '' for none"),
+    ),
+    Command(
+        "templates remove", "use the shipped text of a language again", "templates:remove", ACCOUNT, LOCALE_REQUIRED
+    ),
+    Command("templates cost", "show the segments of the shipped texts, by language", "templates:cost"),
+    Command("senders show", "show an account's senders", "senders:show", ACCOUNT),
+    Command(
+        "senders set",
+        "let messages to a country come from a name or a short code",
+        "senders:set_",
+        ACCOUNT,
+        COUNTRY,
+        Argument("sender", metavar="SENDER", help="up to 11 letters, digits and spaces, or a short code"),
+    ),
+    Command("senders remove", "leave the sender to the provider again", "senders:remove", ACCOUNT, COUNTRY),
     Command(
         "webhooks add",
         "post an account's events to a URL from now on; prints what they are verified with",

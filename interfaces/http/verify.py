@@ -152,6 +152,7 @@ def _message(context: Context, command: SendCode, outgoing: Outgoing) -> Message
         accepted_at=context.desk.clock.now(),
         account=identity.account.id,
         price_credits=outgoing.price_credits,
+        sender=outgoing.sender,
     )
 
 

@@ -97,6 +97,11 @@ TYPES: Final[dict[str, Shape]] = {
     "WebhookEndpointDisabled.v1": Shape({"endpoint_id": "text", "reason": "text"}, _BY),
     "WebhookEndpointEnabled.v1": Shape({"endpoint_id": "text"}, _BY),
     "WebhookEndpointRemoved.v1": Shape({"endpoint_id": "text"}, _BY),
+    "TemplateChanged.v1": Shape({"locale": "text", "text": "text"}, _BY),
+    "TemplateRemoved.v1": Shape({"locale": "text"}, _BY),
+    "WordingChanged.v1": Shape({}, {"default_locale": "text", "brand": "text", **_BY}),
+    "SenderChanged.v1": Shape({"country": "text", "sender": "text"}, _BY),
+    "SenderRemoved.v1": Shape({"country": "text"}, _BY),
 }
 
 

@@ -34,4 +34,9 @@ PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
     "WebhookEndpointDisabled.v1": ("90a222a26c9489cebcd8516014828ac985749ec5fd71135991743fd0fddbd9ee",),
     "WebhookEndpointEnabled.v1": ("07a76f2eceb6e4073a2655aa29b4f9a7b4d4e74b97e6f514d8ba621e8027de47",),
     "WebhookEndpointRemoved.v1": ("9bb6f6f45c53d9b58834ed54d8fdd6de056d9dad69a5be56712671935c77c500",),
+    "TemplateChanged.v1": ("52cbf49181a521241282b8b0b54f64d68fd75fb5d0e8658f3d617c25def7e905",),
+    "TemplateRemoved.v1": ("1a965ca930b7d6fdbfacd37cf9083c5e471dba157e487c633c164ff0e65a8943",),
+    "WordingChanged.v1": ("55c69835d0f0e144dd9cbd169f1bece452e23e8a51fc2d85e3f092f35fe4788d",),
+    "SenderChanged.v1": ("d9660519f93d731fc5ba85496759d01eb07a8c1847edf70de68aac33112bbc41",),
+    "SenderRemoved.v1": ("da8f9e00c74f4620c6ec2164c47fab1e94365ec68eb33c2cc5b019a063662b22",),
 }

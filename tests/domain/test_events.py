@@ -67,6 +67,11 @@ FORMAT = {
     "WebhookEndpointDisabled.v1": ["at", "endpoint_id", "reason", "by="],
     "WebhookEndpointEnabled.v1": ["at", "endpoint_id", "by="],
     "WebhookEndpointRemoved.v1": ["at", "endpoint_id", "by="],
+    "TemplateChanged.v1": ["at", "locale", "text", "by="],
+    "TemplateRemoved.v1": ["at", "locale", "by="],
+    "WordingChanged.v1": ["at", "default_locale=", "brand=", "by="],
+    "SenderChanged.v1": ["at", "country", "sender", "by="],
+    "SenderRemoved.v1": ["at", "country", "by="],
 }
 
 
