@@ -26,6 +26,11 @@ from application.writer import Writer
 from domain.guard import Reason
 from domain.routing import checked_routes
 from interfaces import first_account, logs, secrets
+from interfaces.dashboard import routes as dashboard
+from interfaces.dashboard.operators import Operators
+from interfaces.dashboard.sessions import Sessions
+from interfaces.dashboard.totp import Totp
+from interfaces.dashboard.visit import Office
 from interfaces.guard.challenge import Challenge
 from interfaces.guard.pow import ProofOfWork
 from interfaces.guard.siteverify import ADDRESSES, SiteVerify
@@ -36,6 +41,7 @@ from interfaces.limits.shared import SharedWindows
 from interfaces.limits.windows import Counters, Windows
 from interfaces.postgres import fingerprint
 from interfaces.postgres.abandoned import Sweep
+from interfaces.postgres.connection import Lines
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.settings import Settings
 from interfaces.sms.inbox import InboxProvider, InboxStore
@@ -46,6 +52,9 @@ from interfaces.world import SystemClock, SystemEntropy
 
 DRAIN_SECONDS: Final = 20.0
 """How long a stopping server waits for providers; what is left then is refunded by the next sweep."""
+
+OPERATOR_LINES_MAX: Final = 2
+"""Connections of a process for operators and their sessions, opened when they are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,8 @@ class Books:
     keyring: Keyring
     administration: Administration
     webhooks: Webhooks
+    operators: Operators
+    sessions: Sessions
 
 
 @contextlib.contextmanager
@@ -66,6 +77,7 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     entropy = SystemEntropy()
     recorder = PostgresLogRecorder(conninfo, readers_max=readers_max)
     keyring = Keyring(root)
+    lines = Lines(conninfo, size_max=OPERATOR_LINES_MAX)
     guard = Guard(keyring, on_trip=_guard_tripped)
     ledger = Ledger(recorder, entropy, monotonic=time.monotonic, guard=guard)
     writer = Writer(ledger, SystemClock(), on_failure=_failure("writer"))
@@ -73,9 +85,19 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     try:
         fingerprint.require(recorder, keyring.fingerprint())
         administration = Administration(writer, keyring, entropy)
-        yield Books(recorder, ledger, writer, keyring, administration, Webhooks(writer, keyring, entropy))
+        yield Books(
+            recorder,
+            ledger,
+            writer,
+            keyring,
+            administration,
+            Webhooks(writer, keyring, entropy),
+            Operators(lines),
+            Sessions(lines),
+        )
     finally:
         writer.close()
+        lines.close()
         recorder.close()
         ledger.close()
 
@@ -129,7 +151,15 @@ async def service(
         pages_need_origins=settings.env == "production",
         demo=first_account.derived(secrets.root(settings)) if settings.env == "development" else None,
     )
-    application = app.build(desk, process=process, on_failure=_request_failure, extra=extra)
+    office = Office(
+        desk=desk,
+        administration=books.administration,
+        operators=books.operators,
+        sessions=books.sessions,
+        totp=Totp(books.keyring.operators_key()),
+    )
+    handlers = (*extra, *dashboard.routes(office))
+    application = app.build(desk, process=process, on_failure=_request_failure, extra=handlers)
     dispatcher.start()
     sweep.start()
     try:
