@@ -108,6 +108,10 @@ class Keyring:
         """Seals the challenges that public keys are asked for."""
         return self._derive("challenge")
 
+    def operators_key(self) -> bytes:
+        """Encrypts the second factors of those who use the dashboard."""
+        return self._derive("operators")
+
     def webhook_secret(self) -> bytes:
         """The secret that signs messages to a `webhook:` provider unless one is configured."""
         return self._derive("sms-webhook")

@@ -25,6 +25,11 @@ from application.writer import Writer
 from domain.guard import Reason
 from domain.keys import account_of
 from interfaces import first_account, logs, secrets
+from interfaces.dashboard import routes as dashboard
+from interfaces.dashboard.operators import Operators
+from interfaces.dashboard.sessions import Sessions
+from interfaces.dashboard.totp import Totp
+from interfaces.dashboard.visit import Office
 from interfaces.guard.challenge import Challenge
 from interfaces.guard.pow import ProofOfWork
 from interfaces.guard.siteverify import ADDRESSES, SiteVerify
@@ -33,6 +38,7 @@ from interfaces.http.desk import Desk
 from interfaces.http.streams import Streams
 from interfaces.postgres import fingerprint
 from interfaces.postgres.abandoned import Sweep
+from interfaces.postgres.connection import Lines
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.settings import Settings
 from interfaces.sms.inbox import InboxProvider, InboxStore
@@ -43,6 +49,9 @@ from interfaces.world import SystemClock, SystemEntropy
 
 DRAIN_SECONDS: Final = 20.0
 """How long a stopping server waits for providers; what is left then is refunded by the next sweep."""
+
+OPERATOR_LINES_MAX: Final = 2
+"""Connections of a process for operators and their sessions, opened when they are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,8 @@ class Books:
     keyring: Keyring
     administration: Administration
     webhooks: Webhooks
+    operators: Operators
+    sessions: Sessions
 
 
 @contextlib.contextmanager
@@ -63,6 +74,7 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     entropy = SystemEntropy()
     recorder = PostgresLogRecorder(conninfo, readers_max=readers_max)
     keyring = Keyring(root)
+    lines = Lines(conninfo, size_max=OPERATOR_LINES_MAX)
     guard = Guard(keyring, on_trip=_guard_tripped)
     ledger = Ledger(recorder, entropy, monotonic=time.monotonic, guard=guard)
     writer = Writer(ledger, SystemClock(), on_failure=_failure("writer"))
@@ -70,9 +82,19 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     try:
         fingerprint.require(recorder, keyring.fingerprint())
         administration = Administration(writer, keyring, entropy)
-        yield Books(recorder, ledger, writer, keyring, administration, Webhooks(writer, keyring, entropy))
+        yield Books(
+            recorder,
+            ledger,
+            writer,
+            keyring,
+            administration,
+            Webhooks(writer, keyring, entropy),
+            Operators(lines),
+            Sessions(lines),
+        )
     finally:
         writer.close()
+        lines.close()
         recorder.close()
         ledger.close()
 
@@ -126,7 +148,15 @@ async def service(
         pages_need_origins=settings.env == "production",
         demo=first_account.derived(secrets.root(settings)) if settings.env == "development" else None,
     )
-    application = app.build(desk, process=process, on_failure=_request_failure, extra=extra)
+    office = Office(
+        desk=desk,
+        administration=books.administration,
+        operators=books.operators,
+        sessions=books.sessions,
+        totp=Totp(books.keyring.operators_key()),
+    )
+    handlers = (*extra, *dashboard.routes(office))
+    application = app.build(desk, process=process, on_failure=_request_failure, extra=handlers)
     dispatcher.start()
     sweep.start()
     try:

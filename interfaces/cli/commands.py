@@ -61,6 +61,8 @@ TREE_SIZE = Argument(
     help="as of the first N events of the account's log (default: all that is sealed)",
 )
 
+OPERATOR = Argument("operator", metavar="NAME", help="the operator's name")
+ROLES = ("operator", "biller", "auditor")
 ENDPOINT = Argument("endpoint", metavar="ENDPOINT", help="the endpoint's id, we_…")
 MODE = Argument("--mode", choices=("live", "test"), default="live", help="of live or of test keys (default: live)")
 
@@ -68,6 +70,7 @@ GROUPS = {
     "accounts": "open accounts and look after them",
     "credits": "add credits to an account",
     "keys": "issue and revoke an account's API keys",
+    "operators": "people who use the dashboard",
     "policy": "read and change the rules an account lives by",
     "guard": "what the fraud guard has shut, and what it would have",
     "audit": "prove the ledger, and check what others prove",
@@ -154,6 +157,37 @@ COMMANDS = (
         Argument("key_id", metavar="KEY_ID", help="the key's id as `keys list` shows it"),
     ),
     Command("keys list", "list an account's keys, without their secrets", "keys:list_", ACCOUNT),
+    Command(
+        "operators add",
+        "add an operator of the dashboard, or make one a member of an account; reads a password from stdin with --password",
+        "operators:add",
+        OPERATOR,
+        Argument("--role", choices=ROLES, default="operator", help="what the operator may do (default: operator)"),
+        Argument("--account", metavar="ACCOUNT", default="", help="in this account alone (default: in all)"),
+        Argument("--password", action="store_true", help="read a password: a prompt, or one line of standard input"),
+    ),
+    Command("operators list", "list the operators and what they may do where", "operators:list_"),
+    Command(
+        "operators remove",
+        "remove an operator and end all sessions, or a membership",
+        "operators:remove",
+        OPERATOR,
+        Argument("--account", metavar="ACCOUNT", default="", help="from this account alone"),
+    ),
+    Command(
+        "operators passwd",
+        "set an operator's password (a prompt, or one line of standard input); ends all sessions",
+        "operators:passwd",
+        OPERATOR,
+        Argument("--no-totp", action="store_true", help="take away the second factor as well"),
+    ),
+    Command(
+        "operators link",
+        "print a link that signs an operator in, once, within 15 minutes",
+        "operators:link",
+        OPERATOR,
+        Argument("--base-url", metavar="URL", default="", help="where the dashboard is (default: this host and port)"),
+    ),
     Command("policy show", "show an account's policy", "policy:show", ACCOUNT),
     Command(
         "policy set",
