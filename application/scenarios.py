@@ -49,6 +49,11 @@ SCENARIOS: Final = (
 _OUTCOMES: Final = {scenario.number: scenario.outcome for scenario in SCENARIOS}
 
 
+def is_scenario(e164: str) -> bool:
+    """Whether this number fixes an outcome for test keys."""
+    return e164 in _OUTCOMES
+
+
 def refusal_for(e164: str) -> Refusal | None:
     """What `send` to this number is refused with, made anew each time; None where it is not refused."""
     match _OUTCOMES.get(e164):

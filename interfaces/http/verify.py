@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
+from application import listing
 from application.ports import Message
-from application.scenarios import refusal_for
+from application.scenarios import is_scenario, refusal_for
 from application.verifications import (
     Cancelled,
     CancelVerification,
@@ -16,7 +17,10 @@ from application.verifications import (
     Sent,
 )
 from domain import phone as phones
+from domain.lists import NOTHING
+from domain.phone import PhoneNumber
 from domain.refusals import ChallengeRequired, InvalidRequest
+from domain.rules import Destination
 from interfaces.guard.challenge import Bound
 from interfaces.http import bodies
 from interfaces.http.calls import Call, Context
@@ -55,6 +59,7 @@ async def send(context: Context) -> Sent:
         keyring=desk.keyring,
         entropy=desk.entropy,
         holder=identity.account,
+        destination=destination(context, phone),
         locale=bodies.locale(body.locale, phone),
         web_origin=bodies.web_origin(body.web_origin, phone),
         app_hash=bodies.app_hash(body.app_hash, phone),
@@ -66,6 +71,8 @@ async def send(context: Context) -> Sent:
         scripted = refusal_for(phone.e164)
         if scripted is not None:
             raise scripted
+    if not command.idempotency:
+        command.require_early()
     desk.dispatcher.reserve()
 
     def hand_over(outcome: Any) -> None:
@@ -85,6 +92,16 @@ async def send(context: Context) -> Sent:
     except ChallengeRequired as refusal:
         challenge = desk.challenge.make(bound, bits=identity.account.policy.guard_challenge_bits)
         raise HttpRefusal(refusal.code, refusal.detail, challenge=challenge) from None
+
+
+def destination(context: Context, phone: PhoneNumber) -> Destination:
+    """Where a message is to go. A number that fixes an outcome for test keys is on no list."""
+    identity = context.identity
+    both = (identity.account.lists, identity.installation)
+    if identity.mode == "test" and is_scenario(phone.e164):
+        both = (NOTHING, NOTHING)
+    listed = listing.listed(context.desk.keyring, identity.account.id, phone, installation=both[1])
+    return Destination(listed, both)
 
 
 async def check(context: Context) -> Checked:
@@ -152,6 +169,7 @@ def _message(context: Context, command: SendCode, outgoing: Outgoing) -> Message
         accepted_at=context.desk.clock.now(),
         account=identity.account.id,
         price_credits=outgoing.price_credits,
+        sender=outgoing.sender,
     )
 
 
@@ -167,7 +185,9 @@ CALLS: Final = (
             "insufficient_credit",
             "origin_not_allowed",
             "number_blocklisted",
+            "number_not_allowlisted",
             "country_not_enabled",
+            "destination_unsupported",
             "destination_blocked",
             "challenge_required",
             "number_locked",

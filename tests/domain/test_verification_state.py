@@ -37,7 +37,7 @@ HANDOFF = Handoff("ver_1", 1, 1, moment(0))
 
 
 def test_a_request_opens_a_verification_and_a_handoff():
-    assert given(requested()).state == Verification(current=FIRST, handoffs=(HANDOFF,))
+    assert given(requested()).state == Verification(current=FIRST, handoffs=(HANDOFF,), requests=(moment(0),))
 
 
 def test_a_resend_counts_and_waits_and_opens_another_handoff():
@@ -45,6 +45,7 @@ def test_a_resend_counts_and_waits_and_opens_another_handoff():
     assert state == Verification(
         current=msgspec.structs.replace(FIRST, sends=2, resend_at=moment(90)),
         handoffs=(HANDOFF, Handoff("ver_1", 2, 2, moment(30))),
+        requests=(moment(0), moment(30)),
     )
 
 
@@ -83,6 +84,7 @@ def test_wrong_codes_are_counted_and_remembered():
     assert state == Verification(
         current=msgspec.structs.replace(FIRST, attempts_left=3),
         handoffs=(HANDOFF,),
+        requests=(moment(0),),
         failures=(moment(1), moment(2)),
     )
 
@@ -98,6 +100,7 @@ def test_success_ends_the_verification_forgives_wrong_codes_and_earns_a_token():
     assert state == Verification(
         current=msgspec.structs.replace(FIRST, attempts_left=4, outcome="verified"),
         sent=(HANDOFF,),
+        requests=(moment(0),),
         tokens=(Token("tok_1", "ver_1", MASK, moment(10), moment(610)),),
         verified_at=moment(10),
     )
@@ -110,7 +113,9 @@ def test_a_redeemed_token_is_remembered_as_such_and_others_stay():
 
 def test_a_cancelled_verification_is_over():
     state = given(requested(), sent(), cancelled()).state
-    assert state == Verification(current=msgspec.structs.replace(FIRST, outcome="cancelled"), sent=(HANDOFF,))
+    assert state == Verification(
+        current=msgspec.structs.replace(FIRST, outcome="cancelled"), sent=(HANDOFF,), requests=(moment(0),)
+    )
 
 
 @pytest.mark.parametrize("outcome", ["delivered", "undelivered"])
