@@ -22,6 +22,7 @@ from domain.events import (
     DeliveryReported,
     Event,
     SendFailed,
+    SendUnconfirmed,
     TokenRedeemed,
     VerificationCancelled,
     Verified,
@@ -31,6 +32,7 @@ from domain.policy import Policy
 TOLD = (
     CodeRequested,
     CodeSent,
+    SendUnconfirmed,
     SendFailed,
     DeliveryReported,
     AttemptFailed,
@@ -115,6 +117,10 @@ def _told(event: Event, *, first: CodeRequested, policy: Policy) -> _Told:
         case CodeSent():
             facts = [("Provider", event.provider), ("Segments", str(event.segments)), ("Its name", event.message_id)]
             return f"A provider took message {event.send}.", "The message, once the network brings it.", "", facts
+        case SendUnconfirmed():
+            facts = [("Provider", event.provider), ("Reason", event.reason)]
+            said = f"Message {event.send} went out, and no answer says whether the provider took it."
+            return said, "Perhaps the message: nobody knows yet.", "", facts
         case SendFailed():
             facts = [("Provider", event.provider), ("Reason", event.reason)]
             limit = _LIMITS.get(event.reason, "")

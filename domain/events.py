@@ -56,22 +56,40 @@ class CodeRequested(Answerable, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CodeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A provider accepted the message."""
+    """A provider accepted the message, or reported of it as its own.
+
+    `message_id` is the provider's name for it; `cost_micros` millionths of `cost_currency`, which is empty when the
+    provider says no price. `tried` are the providers that it was offered to before, each with its reason.
+    """
 
     verification_id: str
     send: int
     provider: str
     message_id: str
     segments: int = 1
+    cost_micros: int = 0
+    cost_currency: str = ""
+    tried: tuple[str, ...] = ()
+
+
+class SendUnconfirmed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The message went out to a provider, and no answer says whether it was taken. A receipt may; time ends it."""
+
+    verification_id: str
+    send: int
+    reason: str
+    provider: str
+    tried: tuple[str, ...] = ()
 
 
 class SendFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """No provider accepted the message, or the process that held it died (`abandoned`)."""
+    """No provider accepted the message, none ever said so (`unknown`), or the process that held it died (`abandoned`)."""
 
     verification_id: str
     send: int
     reason: str
     provider: str = ""
+    tried: tuple[str, ...] = ()
 
 
 class DeliveryReported(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -324,6 +342,7 @@ class SenderRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
 VERIFICATION_EVENTS: Final = (
     CodeRequested,
     CodeSent,
+    SendUnconfirmed,
     SendFailed,
     DeliveryReported,
     AttemptFailed,

@@ -18,6 +18,7 @@ from domain.events import (
     DeliveryReported,
     Event,
     SendFailed,
+    SendUnconfirmed,
     TokenRedeemed,
     VerificationCancelled,
     Verified,
@@ -50,6 +51,10 @@ REQUESTS_KEPT_MAX: Final = 10
 SENDS_WINDOW: Final = timedelta(hours=24)
 SENT_KEPT_MAX: Final = 16
 """Messages that a delivery report may still be about; an older one is settled as it is."""
+RECEIPT_SECONDS_MAX: Final = 72 * 3_600
+"""How long after its request a message may still be reported undelivered, and paid back."""
+UNCONFIRMED_SECONDS_MAX: Final = 180
+"""How long after its request an unconfirmed message waits for a receipt, before it counts as failed."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,12 +76,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Handoff(msgspec.Struct, frozen=True):
-    """A message that was asked for and whose fate is not recorded yet."""
+    """A message that was asked for. `provider` took it, or was the first that it is not known of (`is_unconfirmed`)."""
 
     verification_id: str
     send: int
     price_credits: int
     requested_at: datetime
+    provider: str = ""
+    is_unconfirmed: bool = False
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -314,16 +321,41 @@ def cancel(
 
 def handoff(verification: Verification, *, verification_id: str, send: int) -> Handoff:
     """The message whose fate is about to be recorded; raises StateConflict when it already was."""
+    found = pending(verification, verification_id=verification_id, send=send)
+    if found is None:
+        raise StateConflict
+    return found
+
+
+def pending(verification: Verification, *, verification_id: str, send: int) -> Handoff | None:
+    """The message when its fate is not recorded."""
     for open_handoff in verification.handoffs:
         if open_handoff.verification_id == verification_id and open_handoff.send == send:
             return open_handoff
-    raise StateConflict
+    return None
 
 
-def reportable(verification: Verification, *, verification_id: str, send: int) -> Handoff:
-    """The sent message that a delivery report is about; raises StateConflict when it was reported or never sent."""
+def unconfirmed(verification: Verification, *, verification_id: str, send: int) -> Handoff:
+    """The message that is about to become unconfirmed; raises StateConflict when it is, or its fate is recorded."""
+    found = handoff(verification, verification_id=verification_id, send=send)
+    if found.is_unconfirmed:
+        raise StateConflict
+    return found
+
+
+def reportable(
+    verification: Verification, *, verification_id: str, send: int, provider: str, delivered: bool, now: datetime
+) -> Handoff:
+    """The sent message that a delivery report is about; raises StateConflict when it changes nothing (any more).
+
+    That is so when it was reported or never sent, too long ago, or is undelivered by another than the one who took it.
+    """
     for message in verification.sent:
         if message.verification_id == verification_id and message.send == send:
+            is_late = now - message.requested_at > timedelta(seconds=RECEIPT_SECONDS_MAX)
+            is_by_another = message.provider not in ("", provider)
+            if is_late or (is_by_another and not delivered):
+                break
             return message
     raise StateConflict
 
@@ -356,12 +388,22 @@ def evolve(verification: Verification, event: Event) -> Verification:
                 ),
             )
         case CodeSent():
-            taken = tuple(h for h in verification.handoffs if _is_about(h, event))
+            taken = tuple(
+                replace(h, provider=event.provider, is_unconfirmed=False)
+                for h in verification.handoffs
+                if _is_about(h, event)
+            )
             return replace(
                 verification,
                 handoffs=_without(verification.handoffs, event),
                 sent=(*verification.sent, *taken)[-SENT_KEPT_MAX:],
             )
+        case SendUnconfirmed():
+            handoffs = tuple(
+                replace(h, provider=event.provider, is_unconfirmed=True) if _is_about(h, event) else h
+                for h in verification.handoffs
+            )
+            return replace(verification, handoffs=handoffs)
         case SendFailed():
             # Nothing reached the phone, so nothing keeps the user from asking again at once.
             if current is not None and current.id == event.verification_id and current.sends == event.send:
@@ -422,7 +464,7 @@ def _requested(current: Attempt | None, event: CodeRequested) -> Attempt:
     )
 
 
-def _is_about(handoff: Handoff, event: CodeSent | SendFailed | DeliveryReported) -> bool:
+def _is_about(handoff: Handoff, event: CodeSent | SendUnconfirmed | SendFailed | DeliveryReported) -> bool:
     return handoff.verification_id == event.verification_id and handoff.send == event.send
 
 

@@ -18,12 +18,13 @@ from application.guard import Guard
 from application.keyring import Keyring
 from application.ledger import Ledger
 from application.ports import Message, Provider
+from application.routing import ByMode, Router
 from application.tokens import Tokens
 from application.verifications import RecordDelivery
 from application.webhooks import Webhooks
 from application.writer import Writer
 from domain.guard import Reason
-from domain.keys import account_of
+from domain.routing import checked_routes
 from interfaces import first_account, logs, secrets
 from interfaces.dashboard import routes as dashboard
 from interfaces.dashboard.operators import Operators
@@ -125,11 +126,9 @@ async def service(
         report=lambda message, delivered, reason: _report(books.writer, message, delivered=delivered, reason=reason),
     )
 
-    def provider_for(message: Message) -> Provider:
-        return live if message.log == account_of(message.log) else tests
-
     challenge = _challenge(settings, books.keyring, clock, entropy)
-    dispatcher = Dispatcher(books.writer, clock, provider_for, on_failure=_failure("dispatcher"))
+    router = Router({live.name: live}, checked_routes({}, known=[live.name]), clock)
+    dispatcher = Dispatcher(books.writer, clock, ByMode(live=router, tests=tests), on_failure=_failure("dispatcher"))
     sweep = Sweep(books.recorder, books.writer, clock, on_failure=_failure("sweep"))
     streams = Streams()
     desk = Desk(

@@ -30,6 +30,7 @@ from domain.events import (
     SenderChanged,
     SenderRemoved,
     SendFailed,
+    SendUnconfirmed,
     StatementIssued,
     TemplateChanged,
     TemplateRemoved,
@@ -144,6 +145,8 @@ def _end(event: Event) -> tuple[str, str]:
             return "accepted", "first message" if event.send == 1 else f"message {event.send}"
         case CodeSent():
             return "sent", f"message {event.send}"
+        case SendUnconfirmed():
+            return "unconfirmed", f"message {event.send}: {event.reason}"
         case SendFailed():
             return "failed", f"message {event.send}: {event.reason}"
         case DeliveryReported():

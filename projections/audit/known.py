@@ -49,8 +49,12 @@ TYPES: Final[dict[str, Shape]] = {
             "prefix_tag": "text",
         },
     ),
-    "CodeSent.v1": Shape({**_MESSAGE, "provider": "text", "message_id": "text"}, {"segments": "whole"}),
-    "SendFailed.v1": Shape({**_MESSAGE, "reason": "text"}, {"provider": "text"}),
+    "CodeSent.v1": Shape(
+        {**_MESSAGE, "provider": "text", "message_id": "text"},
+        {"segments": "whole", "cost_micros": "whole", "cost_currency": "text", "tried": "texts"},
+    ),
+    "SendUnconfirmed.v1": Shape({**_MESSAGE, "reason": "text", "provider": "text"}, {"tried": "texts"}),
+    "SendFailed.v1": Shape({**_MESSAGE, "reason": "text"}, {"provider": "text", "tried": "texts"}),
     "DeliveryReported.v1": Shape(
         {**_MESSAGE, "outcome": ("delivered", "undelivered"), "provider": "text"}, {"reason": "text"}
     ),

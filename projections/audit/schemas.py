@@ -10,8 +10,15 @@ PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
         "ce7b6141983dd677fd56800d824f86eeff70fc8a35a5c24aba74b2004c66cf34",
         "15f714f1e6a1365df592e1e0f0bb7c46e38c71c734fecb585ceb91233b9c2c5c",
     ),
-    "CodeSent.v1": ("7bd1f2f8ecf8d01b133e58a44f775247a0201ef5a309a9bebd8f420a222e7b39",),
-    "SendFailed.v1": ("a3724dfcca7705073b672b3a6336ee0b74c87be72124ec4b5c9f2b614c36cb85",),
+    "CodeSent.v1": (
+        "7bd1f2f8ecf8d01b133e58a44f775247a0201ef5a309a9bebd8f420a222e7b39",
+        "eadfcb6c8d1a20b2a99cfae7e429dc76b238a042be95f298841ac99000221e1c",
+    ),
+    "SendUnconfirmed.v1": ("36a66ffbde212fd254db1e5c0bfae4912266da59498805d666f307330cfd2b4b",),
+    "SendFailed.v1": (
+        "a3724dfcca7705073b672b3a6336ee0b74c87be72124ec4b5c9f2b614c36cb85",
+        "4a877c6d5061593997f70a6c9c1d36399157bb80da94a9312cbbdaf3c3361a25",
+    ),
     "DeliveryReported.v1": ("19a419ab2ae810a52c91afa3f5f605717670081c62771902f9d0d738bf51b625",),
     "AttemptFailed.v1": ("e8cc02f199022da9c49b41109747ccb9bd99c8bbaba20df88daab2a5fd660f40",),
     "Verified.v1": ("0249a6b88b0ecfce00396d4540096502d57fcd3cf78cf57d3c3e7f38483d6efc",),

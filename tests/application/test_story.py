@@ -4,7 +4,7 @@ import dataclasses
 from datetime import timedelta
 
 from application.story import TOLD, Moment, Story, story
-from application.verifications import Outgoing
+from application.verifications import Outgoing, RecordUnconfirmed
 from domain.events import TYPES
 from domain.policy import Policy
 from domain.rates import FLAT
@@ -160,3 +160,17 @@ def test_another_verification_of_the_same_number_is_another_story():
 def test_every_event_of_a_verification_is_part_of_its_story():
     naming = {event for event in TYPES.values() if "verification_id" in event.__struct_fields__}
     assert naming == set(TOLD)
+
+
+def test_a_message_of_which_nobody_knows_is_told_as_that():
+    home = process()
+    outgoing: Outgoing = home.do(home.send())
+    of = outgoing.answer.verification_id
+    home.do(RecordUnconfirmed(ACCOUNT, home.stream(), of, 1, "timeout", "first"))
+    moment = told(home, outgoing).moments[-1]
+    assert (moment.type, moment.said, moment.user_saw, moment.facts) == (
+        "SendUnconfirmed",
+        "Message 1 went out, and no answer says whether the provider took it.",
+        "Perhaps the message: nobody knows yet.",
+        (("Provider", "first"), ("Reason", "timeout")),
+    )

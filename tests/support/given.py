@@ -23,6 +23,7 @@ from domain.events import (
     Event,
     KeyIssued,
     SendFailed,
+    SendUnconfirmed,
     TokenRedeemed,
     VerificationCancelled,
     Verified,
@@ -133,6 +134,10 @@ def requested(
 
 def sent(*, at: float = 0, of: str = "ver_1", send: int = 1) -> CodeSent:
     return CodeSent(at=moment(at), verification_id=of, send=send, provider="inbox", message_id="msg_1")
+
+
+def unconfirmed(*, at: float = 0, of: str = "ver_1", send: int = 1, provider: str = "inbox") -> SendUnconfirmed:
+    return SendUnconfirmed(at=moment(at), verification_id=of, send=send, reason="timeout", provider=provider)
 
 
 def send_failed(*, at: float = 0, of: str = "ver_1", send: int = 1) -> SendFailed:
