@@ -3,6 +3,7 @@
 The same commands serve the command line and whatever else administers; `by` names who did it and is in the event.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from application.keyring import Keyring
+from application.listing import INSTALLATION, entries
 from application.ports import Entropy
 from application.writer import Decision, Draft, Writer
 from domain import account as accounts
@@ -18,6 +20,7 @@ from domain import keys, wording
 from domain.account import Account
 from domain.events import ClockAdvanced, CreditAdded, Event, RateCardAdopted, StatementIssued
 from domain.keys import KeyKind
+from domain.lists import Effect, Kind, Lists
 from domain.rates import RateCard
 from domain.refusals import IdempotencyKeyReused, StateConflict
 from domain.wording import Wording
@@ -53,6 +56,21 @@ class ReadAccount:
 
     def decide(self, draft: Draft) -> Decision[Account]:
         accounts.require_open(draft.account)
+        return Decision(draft.account)
+
+    def replay(self, event: Event) -> Account:
+        raise AssertionError("never carries an Idempotency-Key")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadInstallation:
+    """The state of the installation's own log, which may never have begun."""
+
+    log: str = INSTALLATION
+    stream: str | None = None
+    idempotency: str = ""
+
+    def decide(self, draft: Draft) -> Decision[Account]:
         return Decision(draft.account)
 
     def replay(self, event: Event) -> Account:
@@ -199,6 +217,28 @@ class Administration:
         return self._changed(
             account_id, lambda account, now: accounts.change_policy(account, changes=changes, by=by, now=now)
         )
+
+    def change_lists(self, account_id: str, *, effect: Effect, kind: Kind, values: list[str], by: str) -> bool:
+        """Put values on a list, or take them off; False when that changes nothing. Raises InvalidRequest.
+
+        The installation's lists begin with their first change.
+        """
+        found = entries(self._keyring, account_id, kind, values)
+        if account_id == INSTALLATION:
+            with contextlib.suppress(StateConflict):
+                self._open_log(INSTALLATION, name="The installation", mode="live", by=by)
+        return self._changed(
+            account_id,
+            lambda account, now: accounts.change_lists(
+                account, effect=effect, kind=kind, entries=found, by=by, now=now
+            ),
+        )
+
+    def lists(self, account_id: str) -> Lists:
+        """The lists of an account, or of the installation."""
+        if account_id == INSTALLATION:
+            return self._writer.submit(ReadInstallation()).result(self._timeout_seconds).lists
+        return self.account(account_id).lists
 
     def suspend(self, account_id: str, *, reason: str, by: str) -> bool:
         """Stop an account; False when it was stopped."""

@@ -1,16 +1,18 @@
 """The handoff: from a recorded request to a provider, and what became of it back into the ledger.
 
 The clear number and the code live here, in memory, between the two. What is waiting is bounded; a message that no provider
-took is refunded; a process that dies leaves its requests to whoever sweeps next.
+took is refunded; a process that dies leaves its requests to whoever sweeps next. A refusal is answered by the next provider
+at once, and so is, once, a silence: whether that message was taken is then not known, and recorded so.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Any, Final
 
-from application.ports import Clock, Message, Provider, ProviderFailed
-from application.verifications import RecordFailed, RecordSent
+from application.ports import Accepted, Clock, Message, Provider, ProviderFailed, Routing
+from application.verifications import RecordFailed, RecordSent, RecordUnconfirmed
 from application.writer import Writer
 from domain.refusals import Overloaded, Refusal, ServiceUnavailable, StateConflict
 from domain.text import measure
@@ -22,6 +24,12 @@ DEADLINE_SECONDS: Final = 30.0
 ABANDONED_SECONDS: Final = 45.0
 """Well past the deadline and a provider's own timeouts, so that a living process always speaks first."""
 RECORD_RETRY_SECONDS: Final = 0.5
+HANDOFFS_MAX: Final = 2
+"""Times a message goes out to a provider. One that could not be reached was handed nothing."""
+OFFERS_MAX: Final = 4
+"""Providers that are tried for a message, reached or not."""
+
+Fate = RecordSent | RecordUnconfirmed | RecordFailed
 
 
 class Dispatcher:
@@ -31,14 +39,14 @@ class Dispatcher:
         self,
         writer: Writer,
         clock: Clock,
-        providers: Callable[[Message], Provider],
+        routing: Routing,
         *,
         on_failure: Callable[[BaseException], None],
         waiting_max: int = WAITING_MAX,
     ) -> None:
         self._writer = writer
         self._clock = clock
-        self._providers = providers
+        self._routing = routing
         self._on_failure = on_failure
         self._waiting_max = waiting_max
         self._reserved = 0
@@ -98,29 +106,25 @@ class Dispatcher:
                 self._record(_failed(message, "internal_error", ""), message)
 
     async def _hand_over(self, message: Message) -> None:
-        provider = self._providers(message)
-        if self._is_late(message, DEADLINE_SECONDS):
-            self._record(_failed(message, "deadline", provider.name), message)
+        tried: list[tuple[Provider, ProviderFailed]] = []
+        for provider in islice(self._routing.providers(message), OFFERS_MAX):
+            if self._is_late(message, DEADLINE_SECONDS):
+                break
+            try:
+                accepted = await provider.send(message)
+            except ProviderFailed as failure:
+                self._routing.noted(provider, failure)
+                tried.append((provider, failure))
+                if sum(failed.kind != "unconnected" for _, failed in tried) >= HANDOFFS_MAX:
+                    break
+                continue
+            self._routing.noted(provider, None)
+            self._record(_sent(message, provider, accepted, tried), message)
             return
-        try:
-            accepted = await provider.send(message)
-        except ProviderFailed as failure:
-            self._record(_failed(message, failure.reason, provider.name), message)
-            return
-        self._record(
-            RecordSent(
-                message.log,
-                message.stream,
-                message.verification_id,
-                message.send,
-                provider.name,
-                accepted.message_id,
-                measure(message.text).segments,
-            ),
-            message,
-        )
+        reason = "deadline" if self._is_late(message, DEADLINE_SECONDS) else "no_provider"
+        self._record(_ended(message, tried) or _failed(message, reason, ""), message)
 
-    def _record(self, command: RecordSent | RecordFailed, message: Message) -> None:
+    def _record(self, command: Fate, message: Message) -> None:
         """Record without waiting for it. Tried again while the ledger is away; after that the sweep refunds."""
 
         def recorded(outcome: Any) -> None:
@@ -142,8 +146,54 @@ class Dispatcher:
         return self._clock.now() - message.accepted_at > timedelta(seconds=seconds)
 
 
-def _failed(message: Message, reason: str, provider: str) -> RecordFailed:
-    return RecordFailed(message.log, message.stream, message.verification_id, message.send, reason, provider)
+def _failed(message: Message, reason: str, provider: str, tried: tuple[str, ...] = ()) -> RecordFailed:
+    return RecordFailed(message.log, message.stream, message.verification_id, message.send, reason, provider, tried)
+
+
+def _sent(
+    message: Message, provider: Provider, accepted: Accepted, tried: Sequence[tuple[Provider, ProviderFailed]]
+) -> RecordSent:
+    return RecordSent(
+        message.log,
+        message.stream,
+        message.verification_id,
+        message.send,
+        provider.name,
+        accepted.message_id,
+        accepted.segments or measure(message.text).segments,
+        accepted.cost_micros,
+        accepted.cost_currency,
+        _spelled(tried),
+    )
+
+
+def _ended(
+    message: Message, tried: Sequence[tuple[Provider, ProviderFailed]]
+) -> RecordUnconfirmed | RecordFailed | None:
+    """What is to be recorded when nobody said yes: a message that somebody may have taken has not failed.
+
+    None, when nobody was asked.
+    """
+    silent = next((one for one in tried if one[1].kind == "unknown"), None)
+    if silent is not None:
+        others = _spelled([one for one in tried if one is not silent])
+        return RecordUnconfirmed(
+            message.log,
+            message.stream,
+            message.verification_id,
+            message.send,
+            silent[1].reason,
+            silent[0].name,
+            others,
+        )
+    if not tried:
+        return None
+    provider, failure = tried[-1]
+    return _failed(message, failure.reason, provider.name, _spelled(tried[:-1]))
+
+
+def _spelled(tried: Sequence[tuple[Provider, ProviderFailed]]) -> tuple[str, ...]:
+    return tuple(f"{provider.name}:{failure.reason}" for provider, failure in tried)
 
 
 def _consume(future: asyncio.Future[None]) -> None:

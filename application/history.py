@@ -15,6 +15,7 @@ from domain.events import (
     DeliveryReported,
     Event,
     SendFailed,
+    SendUnconfirmed,
     TokenRedeemed,
     VerificationCancelled,
     Verified,
@@ -94,6 +95,8 @@ class _Gathered:
                 self.credits += event.price_credits
             case CodeSent():
                 send, provider = event.send, event.provider
+            case SendUnconfirmed():
+                send, provider, reason = event.send, event.provider, event.reason
             case SendFailed():
                 send, provider, reason = event.send, event.provider, event.reason
                 self.credits -= self.prices.get(event.send, 0)

@@ -1,11 +1,11 @@
 """What the application needs from the world. Time, randomness, storage and carriers arrive through these."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from eventsourcing.persistence import ApplicationRecorder, Notification, ProgrammingError, Subscription
 
@@ -132,17 +132,26 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A provider took the message."""
+    """A provider took the message. `segments` is 0 and `cost_currency` empty where it does not say."""
 
     message_id: str
+    segments: int = 0
+    cost_micros: int = 0
+    cost_currency: str = ""
+
+
+FailureKind = Literal["refused", "rejected", "unconnected", "unknown"]
+"""The provider takes nothing now (busy, broken, no balance); it does not take this message (its number, its sender); nothing
+went out to it; or it went out and no answer says what became of it."""
 
 
 class ProviderFailed(Exception):
     """A provider did not take the message, or it cannot be known that it did. `reason` holds nothing of the message."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, kind: FailureKind = "refused") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.kind = kind
 
 
 class Provider(Protocol):
@@ -151,5 +160,17 @@ class Provider(Protocol):
     name: str
 
     async def send(self, message: Message) -> Accepted:
-        """Hand over; raises ProviderFailed. Has its own timeouts and retries."""
+        """Hand over; raises ProviderFailed. Has its own timeouts."""
+        ...
+
+
+class Routing(Protocol):
+    """Who is asked to take a message, and in which order."""
+
+    def providers(self, message: Message) -> Iterator[Provider]:
+        """The most preferred first, each asked for when the one before did not take it; none, when there is nobody."""
+        ...
+
+    def noted(self, provider: Provider, failure: ProviderFailed | None) -> None:
+        """How a handoff ended, for the next choice."""
         ...

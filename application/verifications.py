@@ -5,7 +5,7 @@ is the account whose key asked, with the policy it lives by.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from application.ports import Entropy
 from application.tokens import Claims, Tokens
 from application.writer import Decision, Draft
 from domain import account as accounts
+from domain import rules
 from domain import verification as verifications
 from domain.account import Account
 from domain.events import (
@@ -28,6 +29,7 @@ from domain.events import (
     DeliveryReported,
     Event,
     SendFailed,
+    SendUnconfirmed,
     TokenRedeemed,
     VerificationCancelled,
     Verified,
@@ -38,16 +40,22 @@ from domain.policy import Policy
 from domain.refusals import (
     IdempotencyKeyReused,
     InvalidToken,
+    StateConflict,
     TokenExpired,
     TokenPhoneMismatch,
     VerificationNotFound,
     WrongCode,
 )
+from domain.rules import NOT_COUNTED, Asked, Counted, Destination
 from domain.senders import sender_for
-from domain.verification import Attempt, Caller, NewCode
+from domain.verification import Attempt, Caller, Handoff, NewCode
 from domain.words import is_personal
 
 ACCOUNT_STREAM: Final = ""
+
+
+class StillUnderWay(StateConflict):
+    """Too soon to say: whoever has the message in hand may still speak of it."""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +119,8 @@ class SendCode:
     keyring: Keyring
     entropy: Entropy
     holder: Account
+    destination: Destination
+    counted: Counted = NOT_COUNTED
     locale: str = ""
     web_origin: str = ""
     app_hash: str = ""
@@ -123,6 +133,10 @@ class SendCode:
     def idempotency(self) -> str:
         return self.caller.idempotency
 
+    def require_early(self) -> None:
+        """The rules that need no ledger. A request that may be a repeated one is asked them after that is known."""
+        rules.require(rules.EARLY, self.destination)
+
     @property
     def guarded_by(self) -> Policy | None:
         """The policy under which the fraud guard looks at this message; None when it does not."""
@@ -130,13 +144,12 @@ class SendCode:
         is_test = self.log != self.holder.id
         return None if policy.guard == OFF or (is_test and not policy.guard_test_keys) else policy
 
-    def decide(self, draft: Draft) -> Decision[Outgoing]:
-        """CodeRequested and, on a live log, CreditDebited right after it."""
-        _require_standing(self.holder, draft)
+    def asked(self, draft: Draft, place: Place) -> Asked:
+        """What the late rules look at."""
         stream, now = self.stream, draft.now
-        wording = self.holder.wording
+        verification = draft.verification(stream)
         requested = verifications.request(
-            draft.verification(stream),
+            verification,
             NewCode(
                 phone=self.phone,
                 verification_id=self.keyring.verification_id(stream, self.entropy.bytes(NONCE_BYTES)),
@@ -149,15 +162,33 @@ class SendCode:
                 web_origin=self.web_origin,
                 app_hash=self.app_hash,
                 metadata=self.metadata or {},
-                wording=wording,
+                wording=self.holder.wording,
             ),
             policy=self.holder.policy,
             now=now,
         )
-        place = guard.place_to(self.keyring, self.log, self.phone)
         requested = replace(requested, prefix_tag=self.keyring.tagged(place.prefix, seed=requested.seed))
-        self._require_open(draft, place, is_known=draft.verification(stream).verified_at is not None)
-        debited = accounts.debit(draft.account, requested)
+        is_known = verification.verified_at is not None
+        return Asked(
+            holder=self.holder,
+            account=draft.account,
+            verification=verification,
+            requested=requested,
+            now=now,
+            is_public=self.is_public,
+            counted=self.counted,
+            require_guard=lambda: self._require_open(draft, place, is_known=is_known),
+        )
+
+    def decide(self, draft: Draft) -> Decision[Outgoing]:
+        """CodeRequested and, on a live log, CreditDebited right after it."""
+        if self.idempotency:
+            self.require_early()
+        place = guard.place_to(self.keyring, self.log, self.phone)
+        asked = self.asked(draft, place)
+        rules.require(rules.LATE, asked)
+        stream, requested, wording = self.stream, asked.requested, self.holder.wording
+        debited = accounts.debit(draft.account, requested, public_key_id=self.caller.key_id if self.is_public else "")
         draft.sends(place)
         events: list[tuple[str, Event]] = [(stream, requested)]
         if debited is not None:
@@ -174,7 +205,7 @@ class SendCode:
             code,
             verifications.message(requested, code, wording),
             requested.send,
-            now,
+            asked.now,
             requested.price_credits,
             sender_for(wording.senders, requested.country),
         )
@@ -346,6 +377,9 @@ class RecordSent:
     provider: str
     message_id: str
     segments: int
+    cost_micros: int = 0
+    cost_currency: str = ""
+    tried: tuple[str, ...] = ()
     idempotency: str = ""
 
     def decide(self, draft: Draft) -> Decision[None]:
@@ -357,6 +391,38 @@ class RecordSent:
             provider=self.provider,
             message_id="" if is_personal(self.message_id) else self.message_id,  # providers name messages as they like
             segments=self.segments,
+            cost_micros=self.cost_micros,
+            cost_currency=self.cost_currency,
+            tried=self.tried,
+        )
+        return Decision(None, ((self.stream, event),))
+
+    def replay(self, event: Event) -> Any:
+        raise AssertionError("never carries an Idempotency-Key")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordUnconfirmed:
+    """A message went out, and nobody can say whether it was taken: neither sent nor failed until a receipt or time tells."""
+
+    log: str
+    stream: str
+    verification_id: str
+    send: int
+    reason: str
+    provider: str
+    tried: tuple[str, ...] = ()
+    idempotency: str = ""
+
+    def decide(self, draft: Draft) -> Decision[None]:
+        verifications.unconfirmed(draft.verification(self.stream), verification_id=self.verification_id, send=self.send)
+        event = SendUnconfirmed(
+            at=draft.now,
+            verification_id=self.verification_id,
+            send=self.send,
+            reason=self.reason,
+            provider=self.provider,
+            tried=self.tried,
         )
         return Decision(None, ((self.stream, event),))
 
@@ -374,24 +440,43 @@ class RecordFailed:
     send: int
     reason: str
     provider: str = ""
+    tried: tuple[str, ...] = ()
     idempotency: str = ""
 
     def decide(self, draft: Draft) -> Decision[None]:
         handoff = verifications.handoff(
             draft.verification(self.stream), verification_id=self.verification_id, send=self.send
         )
-        failed = SendFailed(
-            at=draft.now,
-            verification_id=self.verification_id,
-            send=self.send,
-            reason=self.reason,
-            provider=self.provider,
+        return Decision(None, _failed(self, handoff, now=draft.now))
+
+    def replay(self, event: Event) -> Any:
+        raise AssertionError("never carries an Idempotency-Key")
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Nobody speaks of a message any more: `abandoned` by a process that died, or `unknown` after an unconfirmed one's time.
+
+    Raises StillUnderWay while a receipt may come.
+    """
+
+    log: str
+    stream: str
+    verification_id: str
+    send: int
+    unconfirmed_seconds: float = verifications.UNCONFIRMED_SECONDS_MAX
+    idempotency: str = ""
+
+    def decide(self, draft: Draft) -> Decision[None]:
+        handoff = verifications.handoff(
+            draft.verification(self.stream), verification_id=self.verification_id, send=self.send
         )
-        refunded = accounts.refund(handoff, reason=self.reason, now=draft.now)
-        events: list[tuple[str, Event]] = [(self.stream, failed)]
-        if refunded is not None:
-            events.append((ACCOUNT_STREAM, refunded))
-        return Decision(None, tuple(events))
+        waited = draft.now - handoff.requested_at
+        if handoff.is_unconfirmed and waited < timedelta(seconds=self.unconfirmed_seconds):
+            raise StillUnderWay
+        reason = "unknown" if handoff.is_unconfirmed else "abandoned"
+        ended = RecordFailed(self.log, self.stream, self.verification_id, self.send, reason, handoff.provider)
+        return Decision(None, _failed(ended, handoff, now=draft.now))
 
     def replay(self, event: Event) -> Any:
         raise AssertionError("never carries an Idempotency-Key")
@@ -399,37 +484,86 @@ class RecordFailed:
 
 @dataclass(frozen=True, slots=True)
 class RecordDelivery:
-    """What a provider reported of a message afterwards: once, and an undelivered message is paid back with it."""
+    """What a provider reported of a message afterwards: once, and an undelivered message is paid back with it.
+
+    `delivered` is None for a report that says no more than that the provider has it. A report proves that its provider took
+    the message, so it ends an unconfirmed one; and one without any record, once `has_waited` says that whoever sends it had
+    its time to record that itself: before, it raises StillUnderWay. Raises StateConflict when the report changes nothing.
+    """
 
     log: str
     stream: str
     verification_id: str
     send: int
-    delivered: bool
+    delivered: bool | None
     provider: str
     reason: str = ""
+    message_id: str = ""
+    has_waited: bool = False
     idempotency: str = ""
 
     def decide(self, draft: Draft) -> Decision[None]:
-        message = verifications.reportable(
-            draft.verification(self.stream), verification_id=self.verification_id, send=self.send
+        state = draft.verification(self.stream)
+        message = verifications.pending(state, verification_id=self.verification_id, send=self.send)
+        events: list[tuple[str, Event]] = []
+        if message is None:
+            message = verifications.reportable(
+                state,
+                verification_id=self.verification_id,
+                send=self.send,
+                provider=self.provider,
+                delivered=self.delivered is not False,
+                now=draft.now,
+            )
+            if self.delivered is None:
+                raise StateConflict
+        elif not message.is_unconfirmed and not self.has_waited:
+            raise StillUnderWay
+        else:
+            events.append((self.stream, self._sent(draft.now)))
+        if self.delivered is not None:
+            events += self._reported(message, now=draft.now)
+        return Decision(None, tuple(events))
+
+    def _sent(self, now: datetime) -> CodeSent:
+        return CodeSent(
+            at=now,
+            verification_id=self.verification_id,
+            send=self.send,
+            provider=self.provider,
+            message_id=self.message_id,
         )
+
+    def _reported(self, message: Handoff, *, now: datetime) -> list[tuple[str, Event]]:
         reported = DeliveryReported(
-            at=draft.now,
+            at=now,
             verification_id=self.verification_id,
             send=self.send,
             outcome="delivered" if self.delivered else "undelivered",
             provider=self.provider,
             reason=self.reason,
         )
-        events: list[tuple[str, Event]] = [(self.stream, reported)]
-        refunded = None if self.delivered else accounts.refund(message, reason="undelivered", now=draft.now)
-        if refunded is not None:
-            events.append((ACCOUNT_STREAM, refunded))
-        return Decision(None, tuple(events))
+        refunded = None if self.delivered else accounts.refund(message, reason="undelivered", now=now)
+        return [(self.stream, reported)] + ([] if refunded is None else [(ACCOUNT_STREAM, refunded)])
 
     def replay(self, event: Event) -> Any:
         raise AssertionError("never carries an Idempotency-Key")
+
+
+def _failed(command: RecordFailed, handoff: Handoff, *, now: datetime) -> tuple[tuple[str, Event], ...]:
+    """SendFailed, and what was paid back with it."""
+    failed = SendFailed(
+        at=now,
+        verification_id=command.verification_id,
+        send=command.send,
+        reason=command.reason,
+        provider=command.provider,
+        tried=command.tried,
+    )
+    refunded = accounts.refund(handoff, reason=command.reason, now=now)
+    if refunded is None:
+        return ((command.stream, failed),)
+    return ((command.stream, failed), (ACCOUNT_STREAM, refunded))
 
 
 def _require_standing(holder: Account, draft: Draft) -> None:

@@ -56,22 +56,40 @@ class CodeRequested(Answerable, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CodeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A provider accepted the message."""
+    """A provider accepted the message, or reported of it as its own.
+
+    `message_id` is the provider's name for it; `cost_micros` millionths of `cost_currency`, which is empty when the
+    provider says no price. `tried` are the providers that it was offered to before, each with its reason.
+    """
 
     verification_id: str
     send: int
     provider: str
     message_id: str
     segments: int = 1
+    cost_micros: int = 0
+    cost_currency: str = ""
+    tried: tuple[str, ...] = ()
+
+
+class SendUnconfirmed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The message went out to a provider, and no answer says whether it was taken. A receipt may; time ends it."""
+
+    verification_id: str
+    send: int
+    reason: str
+    provider: str
+    tried: tuple[str, ...] = ()
 
 
 class SendFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """No provider accepted the message, or the process that held it died (`abandoned`)."""
+    """No provider accepted the message, none ever said so (`unknown`), or the process that held it died (`abandoned`)."""
 
     verification_id: str
     send: int
     reason: str
     provider: str = ""
+    tried: tuple[str, ...] = ()
 
 
 class DeliveryReported(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -138,6 +156,7 @@ class CreditDebited(Event, frozen=True, kw_only=True, omit_defaults=True):
     """One message was paid for. Stored in one transaction with, and right after, its CodeRequested.
 
     `credits` is `units` (messages, or their segments) at `unit_credits` each, as `rate_card` says for the country.
+    `key_id` is the public key that asked, whose spending has a cap of its own.
     """
 
     verification_id: str
@@ -147,6 +166,7 @@ class CreditDebited(Event, frozen=True, kw_only=True, omit_defaults=True):
     country: str = ""
     units: int = 1
     unit_credits: int = 0
+    key_id: str = ""
 
 
 class CreditRefunded(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -180,6 +200,18 @@ class PolicyChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Settings of the account's policy changed; only those named did."""
 
     changes: dict[str, int]
+    by: str = ""
+
+
+class ListChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Entries were put on the account's lists, or taken off them.
+
+    `entries` holds what is looked up and how it is shown. Numbers, and networks narrower than a mask, are keyed hashes.
+    """
+
+    effect: Literal["allow", "block", "remove"]
+    kind: Literal["ip", "number", "prefix", "country", "origin", "type"]
+    entries: dict[str, str]
     by: str = ""
 
 
@@ -310,6 +342,7 @@ class SenderRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
 VERIFICATION_EVENTS: Final = (
     CodeRequested,
     CodeSent,
+    SendUnconfirmed,
     SendFailed,
     DeliveryReported,
     AttemptFailed,
@@ -325,6 +358,7 @@ ACCOUNT_EVENTS: Final = (
     KeyIssued,
     KeyRevoked,
     PolicyChanged,
+    ListChanged,
     AccountSuspended,
     AccountResumed,
     RateCardAdopted,

@@ -18,6 +18,7 @@ from domain.events import (
     DeliveryReported,
     Event,
     SendFailed,
+    SendUnconfirmed,
     TokenRedeemed,
     VerificationCancelled,
     Verified,
@@ -46,8 +47,14 @@ from domain.wording import SHIPPED_WORDING, Wording, choose
 TOKENS_KEPT_MAX: Final = 32
 """Tokens remembered per number; only unexpired ones matter, and earning one takes a message."""
 FAILURES_KEPT_MAX: Final = 20
+REQUESTS_KEPT_MAX: Final = 10
+SENDS_WINDOW: Final = timedelta(hours=24)
 SENT_KEPT_MAX: Final = 16
 """Messages that a delivery report may still be about; an older one is settled as it is."""
+RECEIPT_SECONDS_MAX: Final = 72 * 3_600
+"""How long after its request a message may still be reported undelivered, and paid back."""
+UNCONFIRMED_SECONDS_MAX: Final = 180
+"""How long after its request an unconfirmed message waits for a receipt, before it counts as failed."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,12 +76,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Handoff(msgspec.Struct, frozen=True):
-    """A message that was asked for and whose fate is not recorded yet."""
+    """A message that was asked for. `provider` took it, or was the first that it is not known of (`is_unconfirmed`)."""
 
     verification_id: str
     send: int
     price_credits: int
     requested_at: datetime
+    provider: str = ""
+    is_unconfirmed: bool = False
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -96,6 +105,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     handoffs: tuple[Handoff, ...] = ()
     sent: tuple[Handoff, ...] = ()
     tokens: tuple[Token, ...] = ()
+    requests: tuple[datetime, ...] = ()
+    """When messages were asked for, those that no provider took left out."""
     verified_at: datetime | None = None
     """When the number was verified last, however long ago."""
 
@@ -129,8 +140,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def request(verification: Verification, command: NewCode, *, policy: Policy, now: datetime) -> CodeRequested:
-    """A new verification, or a resend of the live one; raises NumberLocked, ResendCooldown or NumberSendLimit."""
-    _refuse_when_locked(verification, policy=policy, now=now)
+    """What a send would record: a new verification, or a resend of the live one. Whether it may, the rules say."""
     current = verification.current
     if current is None or not current.is_live(now):
         current = Attempt(
@@ -143,10 +153,6 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
             expires_at=now + timedelta(seconds=policy.code_lifetime_seconds),
             attempts_left=policy.attempts_per_verification_max,
         )
-    if current.sends >= policy.sends_per_verification_max:
-        raise NumberSendLimit(retry_after_seconds=_seconds_until(current.expires_at, now))
-    if now < current.resend_at:
-        raise ResendCooldown(retry_after_seconds=_seconds_until(current.resend_at, now))
     send = current.sends + 1
     requested = CodeRequested(
         at=now,
@@ -177,6 +183,31 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
     )
     price = 0 if command.card is None else command.card.price(requested.country, segments=size).credits
     return replace(requested, price_credits=price, segments=size)
+
+
+def require_message_left(verification: Verification, *, policy: Policy, now: datetime) -> None:
+    """Raises NumberSendLimit when the live verification has had all its messages."""
+    current = verification.current
+    if current is not None and current.is_live(now) and current.sends >= policy.sends_per_verification_max:
+        raise NumberSendLimit(retry_after_seconds=_seconds_until(current.expires_at, now))
+
+
+def require_rested(verification: Verification, *, now: datetime) -> None:
+    """Raises ResendCooldown when the live verification had a message a moment ago."""
+    current = verification.current
+    if current is not None and current.is_live(now) and now < current.resend_at:
+        raise ResendCooldown(retry_after_seconds=_seconds_until(current.resend_at, now))
+
+
+def require_below_daily_sends(verification: Verification, *, policy: Policy, now: datetime) -> None:
+    """Raises NumberSendLimit when the number has had all its messages of 24 hours."""
+    recent = [at for at in verification.requests if at > now - SENDS_WINDOW]
+    excess = len(recent) - policy.sends_per_number_max
+    if excess >= 0:
+        raise NumberSendLimit(
+            "This number has had all its messages of 24 hours.",
+            retry_after_seconds=_seconds_until(recent[excess] + SENDS_WINDOW, now),
+        )
 
 
 def message(requested: CodeRequested, code: str, wording: Wording = SHIPPED_WORDING) -> str:
@@ -226,7 +257,7 @@ def check(
         raise AttemptsExhausted
     if now >= current.expires_at:
         raise CodeExpired
-    _refuse_when_locked(verification, policy=policy, now=now)
+    require_unlocked(verification, policy=policy, now=now)
     if not matches(current):
         return AttemptFailed(
             at=now,
@@ -290,21 +321,47 @@ def cancel(
 
 def handoff(verification: Verification, *, verification_id: str, send: int) -> Handoff:
     """The message whose fate is about to be recorded; raises StateConflict when it already was."""
+    found = pending(verification, verification_id=verification_id, send=send)
+    if found is None:
+        raise StateConflict
+    return found
+
+
+def pending(verification: Verification, *, verification_id: str, send: int) -> Handoff | None:
+    """The message when its fate is not recorded."""
     for open_handoff in verification.handoffs:
         if open_handoff.verification_id == verification_id and open_handoff.send == send:
             return open_handoff
-    raise StateConflict
+    return None
 
 
-def reportable(verification: Verification, *, verification_id: str, send: int) -> Handoff:
-    """The sent message that a delivery report is about; raises StateConflict when it was reported or never sent."""
+def unconfirmed(verification: Verification, *, verification_id: str, send: int) -> Handoff:
+    """The message that is about to become unconfirmed; raises StateConflict when it is, or its fate is recorded."""
+    found = handoff(verification, verification_id=verification_id, send=send)
+    if found.is_unconfirmed:
+        raise StateConflict
+    return found
+
+
+def reportable(
+    verification: Verification, *, verification_id: str, send: int, provider: str, delivered: bool, now: datetime
+) -> Handoff:
+    """The sent message that a delivery report is about; raises StateConflict when it changes nothing (any more).
+
+    That is so when it was reported or never sent, too long ago, or is undelivered by another than the one who took it.
+    """
     for message in verification.sent:
         if message.verification_id == verification_id and message.send == send:
+            is_late = now - message.requested_at > timedelta(seconds=RECEIPT_SECONDS_MAX)
+            is_by_another = message.provider not in ("", provider)
+            if is_late or (is_by_another and not delivered):
+                break
             return message
     raise StateConflict
 
 
-def _refuse_when_locked(verification: Verification, *, policy: Policy, now: datetime) -> None:
+def require_unlocked(verification: Verification, *, policy: Policy, now: datetime) -> None:
+    """Raises NumberLocked after too many wrong codes."""
     window = timedelta(seconds=policy.failures_window_seconds)
     recent = [at for at in verification.failures if at > now - window]
     excess = len(recent) - policy.failures_per_number_max
@@ -324,23 +381,40 @@ def evolve(verification: Verification, event: Event) -> Verification:
             return replace(
                 verification,
                 current=_requested(current, event),
+                requests=(*verification.requests, event.at)[-REQUESTS_KEPT_MAX:],
                 handoffs=(
                     *verification.handoffs,
                     Handoff(event.verification_id, event.send, event.price_credits, event.at),
                 ),
             )
         case CodeSent():
-            taken = tuple(h for h in verification.handoffs if _is_about(h, event))
+            taken = tuple(
+                replace(h, provider=event.provider, is_unconfirmed=False)
+                for h in verification.handoffs
+                if _is_about(h, event)
+            )
             return replace(
                 verification,
                 handoffs=_without(verification.handoffs, event),
                 sent=(*verification.sent, *taken)[-SENT_KEPT_MAX:],
             )
+        case SendUnconfirmed():
+            handoffs = tuple(
+                replace(h, provider=event.provider, is_unconfirmed=True) if _is_about(h, event) else h
+                for h in verification.handoffs
+            )
+            return replace(verification, handoffs=handoffs)
         case SendFailed():
             # Nothing reached the phone, so nothing keeps the user from asking again at once.
             if current is not None and current.id == event.verification_id and current.sends == event.send:
                 current = replace(current, resend_at=event.at)
-            return replace(verification, current=current, handoffs=_without(verification.handoffs, event))
+            unsent = {handoff.requested_at for handoff in verification.handoffs if _is_about(handoff, event)}
+            return replace(
+                verification,
+                current=current,
+                handoffs=_without(verification.handoffs, event),
+                requests=tuple(at for at in verification.requests if at not in unsent),
+            )
         case AttemptFailed():
             if current is not None and current.id == event.verification_id:
                 current = replace(current, attempts_left=event.attempts_left)
@@ -390,7 +464,7 @@ def _requested(current: Attempt | None, event: CodeRequested) -> Attempt:
     )
 
 
-def _is_about(handoff: Handoff, event: CodeSent | SendFailed | DeliveryReported) -> bool:
+def _is_about(handoff: Handoff, event: CodeSent | SendUnconfirmed | SendFailed | DeliveryReported) -> bool:
     return handoff.verification_id == event.verification_id and handoff.send == event.send
 
 

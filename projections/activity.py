@@ -24,11 +24,13 @@ from domain.events import (
     Event,
     KeyIssued,
     KeyRevoked,
+    ListChanged,
     PolicyChanged,
     RateCardAdopted,
     SenderChanged,
     SenderRemoved,
     SendFailed,
+    SendUnconfirmed,
     StatementIssued,
     TemplateChanged,
     TemplateRemoved,
@@ -55,6 +57,12 @@ CROSS JOIN LATERAL (
 PAGE: Final = b"""
 SELECT position, at, who, client_ip, what, outcome, reason, verification_id FROM doneotp_views.activity
 WHERE log = %b AND position < %b ORDER BY position DESC LIMIT %b"""
+PAGE_OF_KINDS: Final = b"""
+SELECT position, at, who, client_ip, what, outcome, reason, verification_id FROM doneotp_views.activity
+WHERE log = %b AND position < %b AND position >= %b AND what = ANY (%b) ORDER BY position DESC LIMIT %b"""
+
+_LISTED: Final = {"allow": "allowed", "block": "blocked", "remove": "unlisted"}
+_ENTRIES_TOLD_MAX: Final = 5
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +145,8 @@ def _end(event: Event) -> tuple[str, str]:
             return "accepted", "first message" if event.send == 1 else f"message {event.send}"
         case CodeSent():
             return "sent", f"message {event.send}"
+        case SendUnconfirmed():
+            return "unconfirmed", f"message {event.send}: {event.reason}"
         case SendFailed():
             return "failed", f"message {event.send}: {event.reason}"
         case DeliveryReported():
@@ -169,6 +179,10 @@ def _end_of_administration(event: Event) -> tuple[str, str]:
             return "revoked", event.revoked_key_id
         case PolicyChanged():
             return "changed", ", ".join(f"{name}={value}" for name, value in sorted(event.changes.items()))
+        case ListChanged():
+            shown = sorted(event.entries.values())
+            more = f" and {len(shown) - _ENTRIES_TOLD_MAX} more" if len(shown) > _ENTRIES_TOLD_MAX else ""
+            return _LISTED[event.effect], f"{event.kind} {', '.join(shown[:_ENTRIES_TOLD_MAX])}{more}"
         case AccountSuspended():
             return "suspended", event.reason
         case AccountResumed():

@@ -1,4 +1,5 @@
-"""Handoffs that nobody will finish: their process died. Found by position, recorded as abandoned, paid back.
+"""Handoffs that nobody will finish: their process died, or no receipt came for what nobody confirmed. Found by position,
+recorded as failed, paid back.
 
 Any process may sweep; the rule that a handoff is settled once makes a second sweep harmless. A mark per log, which may be
 lost at any time, keeps a sweep from reading what earlier ones have read.
@@ -11,11 +12,12 @@ from typing import Any, Final
 
 from application.dispatch import ABANDONED_SECONDS
 from application.ports import Clock
-from application.verifications import RecordFailed
+from application.verifications import GiveUp, StillUnderWay
 from application.writer import Writer
 from domain.codec import decode
 from domain.events import CodeRequested
 from domain.refusals import StateConflict
+from domain.verification import UNCONFIRMED_SECONDS_MAX
 from interfaces.postgres.recorder import PostgresLogRecorder
 
 SWEEP_SECONDS: Final = 5.0
@@ -50,6 +52,7 @@ class Sweep:
         on_failure: Callable[[BaseException], None],
         seconds: float = SWEEP_SECONDS,
         abandoned_seconds: float = ABANDONED_SECONDS,
+        unconfirmed_seconds: float = UNCONFIRMED_SECONDS_MAX,
     ) -> None:
         self._recorder = recorder
         self._writer = writer
@@ -57,6 +60,7 @@ class Sweep:
         self._on_failure = on_failure
         self._seconds = seconds
         self._abandoned = timedelta(seconds=abandoned_seconds)
+        self._unconfirmed_seconds = unconfirmed_seconds
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -103,13 +107,16 @@ class Sweep:
                 settled = min(settled, position - 1)
                 continue
             try:
-                await self._writer.ask(
-                    RecordFailed(log, stream, event.verification_id, event.send, "abandoned"), bounded=False
-                )
+                await self._writer.ask(self._giving_up(log, stream, event), bounded=False)
                 given_up += 1
+            except StillUnderWay:
+                settled = min(settled, position - 1)
             except StateConflict:
                 pass  # settled in the meantime
         return settled, given_up
+
+    def _giving_up(self, log: str, stream: str, event: CodeRequested) -> GiveUp:
+        return GiveUp(log, stream, event.verification_id, event.send, self._unconfirmed_seconds)
 
     async def _run(self) -> None:
         while True:

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 WHOLE_MAX: Final = 2**63 - 1
 Kind = str | tuple[str, ...]
-"""text, whole (a number from 0), integer (also below), moment, texts, wholes (by name), scalars (by name); a tuple lists the
-texts that are allowed."""
+"""text, whole (a number from 0), integer (also below), moment, texts, wholes (by name), names (text by name), scalars (by
+name); a tuple lists the texts that are allowed."""
 
 _CALLER: Final[dict[str, Kind]] = {"key_id": "text", "client_ip": "text", "idempotency": "text"}
 _BY: Final[dict[str, Kind]] = {"by": "text"}
@@ -49,8 +49,12 @@ TYPES: Final[dict[str, Shape]] = {
             "prefix_tag": "text",
         },
     ),
-    "CodeSent.v1": Shape({**_MESSAGE, "provider": "text", "message_id": "text"}, {"segments": "whole"}),
-    "SendFailed.v1": Shape({**_MESSAGE, "reason": "text"}, {"provider": "text"}),
+    "CodeSent.v1": Shape(
+        {**_MESSAGE, "provider": "text", "message_id": "text"},
+        {"segments": "whole", "cost_micros": "whole", "cost_currency": "text", "tried": "texts"},
+    ),
+    "SendUnconfirmed.v1": Shape({**_MESSAGE, "reason": "text", "provider": "text"}, {"tried": "texts"}),
+    "SendFailed.v1": Shape({**_MESSAGE, "reason": "text"}, {"provider": "text", "tried": "texts"}),
     "DeliveryReported.v1": Shape(
         {**_MESSAGE, "outcome": ("delivered", "undelivered"), "provider": "text"}, {"reason": "text"}
     ),
@@ -64,7 +68,7 @@ TYPES: Final[dict[str, Shape]] = {
     "CreditAdded.v1": Shape({"credits": "whole", "reference": "text"}, {**_CALLER, **_BY}),
     "CreditDebited.v1": Shape(
         {**_MESSAGE, "credits": "whole", "rate_card": "text"},
-        {"country": "text", "units": "whole", "unit_credits": "whole"},
+        {"country": "text", "units": "whole", "unit_credits": "whole", "key_id": "text"},
     ),
     "CreditRefunded.v1": Shape({**_MESSAGE, "credits": "whole", "reason": "text"}),
     "KeyIssued.v1": Shape(
@@ -73,6 +77,14 @@ TYPES: Final[dict[str, Shape]] = {
     ),
     "KeyRevoked.v1": Shape({"revoked_key_id": "text"}, _BY),
     "PolicyChanged.v1": Shape({"changes": "wholes"}, _BY),
+    "ListChanged.v1": Shape(
+        {
+            "effect": ("allow", "block", "remove"),
+            "kind": ("ip", "number", "prefix", "country", "origin", "type"),
+            "entries": "names",
+        },
+        _BY,
+    ),
     "AccountSuspended.v1": Shape({"reason": "text"}, _BY),
     "AccountResumed.v1": Shape({}, _BY),
     "RateCardAdopted.v1": Shape(
@@ -136,6 +148,7 @@ _PYTHON: Final = {
     "moment": str,
     "texts": list,
     "wholes": dict,
+    "names": dict,
     "scalars": dict,
 }
 _ROWS_MAX: Final = 10_000
@@ -200,6 +213,8 @@ def _fits(kind: Kind, value: Any) -> bool:
             return -WHOLE_MAX <= int(value) <= WHOLE_MAX
         case "texts":
             return all(type(inner) is str for inner in value)
+        case "names":
+            return all(type(inner) is str for inner in value.values())
         case "wholes":
             return all(type(inner) is int and 0 <= inner <= WHOLE_MAX for inner in value.values())
         case _:

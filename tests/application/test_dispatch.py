@@ -1,7 +1,7 @@
 """The handoff: what a provider took or did not take, bounded, within a deadline, and drained."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,10 +10,11 @@ import pytest
 
 from application import dispatch
 from application.dispatch import ABANDONED_SECONDS, DEADLINE_SECONDS, Dispatcher
-from application.ports import Accepted, Message, ProviderFailed
+from application.ports import Accepted, FailureKind, Message, ProviderFailed
 from application.verifications import Outgoing
 from application.writer import UNKNOWN_SECONDS_MAX
 from domain.refusals import InsufficientCredit, Overloaded
+from interfaces.sms import line
 from tests.application.world import NUMBER, OTHER_NUMBER, Process, events, kinds, memory, names, process, wait_until
 
 NUMBERS = [f"+1415555{n:04}" for n in range(2_600, 2_700)]
@@ -22,9 +23,8 @@ NUMBERS = [f"+1415555{n:04}" for n in range(2_600, 2_700)]
 class Script:
     """A provider that does what it is told, in order, and then takes everything."""
 
-    name = "script"
-
-    def __init__(self, *acts: Callable[[Message], Any]) -> None:
+    def __init__(self, *acts: Callable[[Message], Any], name: str = "script") -> None:
+        self.name = name
         self._acts = list(acts)
         self.seen: list[Message] = []
 
@@ -37,9 +37,9 @@ class Script:
         return Accepted(f"msg_{len(self.seen)}")
 
 
-def fails(reason: str = "unreachable") -> Callable[[Message], Any]:
+def fails(reason: str = "unreachable", *, kind: FailureKind = "refused") -> Callable[[Message], Any]:
     def act(message: Message) -> None:
-        raise ProviderFailed(reason)
+        raise ProviderFailed(reason, kind=kind)
 
     return act
 
@@ -48,14 +48,27 @@ def crashes(message: Message) -> None:
     raise ZeroDivisionError
 
 
+class Ways:
+    """Providers in the order in which they are asked, and what was noted of each."""
+
+    def __init__(self, *providers: Any) -> None:
+        self.order = providers
+        self.notes: list[tuple[str, str]] = []
+
+    def providers(self, message: Message) -> Iterator[Any]:
+        yield from self.order
+
+    def noted(self, provider: Any, failure: ProviderFailed | None) -> None:
+        self.notes.append((provider.name, "" if failure is None else failure.reason))
+
+
 class Post:
     """A process with its dispatcher, on the running loop."""
 
     def __init__(self, home: Process, provider: Any, **more: Any) -> None:
         self.home = home
-        self.dispatcher = Dispatcher(
-            home.writer, home.clock, lambda message: provider, on_failure=home.failures.append, **more
-        )
+        self.ways = provider if isinstance(provider, Ways) else Ways(provider)
+        self.dispatcher = Dispatcher(home.writer, home.clock, self.ways, on_failure=home.failures.append, **more)
 
     async def send(self, number: str = NUMBER) -> Outgoing:
         """Ask for a code as HTTP does: keep a place, record, hand over."""
@@ -168,21 +181,97 @@ def test_a_provider_that_crashes_harms_its_message_alone():
 def test_a_message_without_a_provider_is_paid_back():
     home = process()
 
-    def nobody(message: Message) -> Any:
-        raise KeyError("provider")
+    run(home, Ways(), lambda office: office.send())
+    failed, refunded = events(home.recorder)[-2:]
+    assert (failed.reason, failed.provider, refunded.reason, home.failures) == ("no_provider", "", "no_provider", [])
 
-    async def main() -> None:
-        home.writer.start()
-        office = Post(home, None)
-        office.dispatcher._providers = nobody
-        office.dispatcher.start()
-        await office.send()
-        assert await office.dispatcher.drain(timeout_seconds=10)
-        await office.dispatcher.stop()
-        home.writer.close()
 
-    asyncio.run(main())
-    assert (names(home.recorder)[-2:], kinds(home.failures)) == (["SendFailed", "CreditRefunded"], ["KeyError"])
+# Two providers.
+
+
+def offered(*providers: Script, home: Process | None = None) -> tuple[Any, list[tuple[str, str]], Process]:
+    """The fate of a message that these were asked to take, and what was noted of each."""
+    home, ways = home or process(), Ways(*providers)
+    run(home, ways, lambda office: office.send())
+    for provider in providers:
+        assert len({(message.code, message.message_id) for message in provider.seen}) <= 1
+    codes = {message.code for provider in providers for message in provider.seen}
+    assert len(codes) <= 1, "every provider gets the same code"
+    fate = next(event for event in events(home.recorder)[4:] if type(event).__name__ != "CreditRefunded")
+    return fate, ways.notes, home
+
+
+def second() -> Script:
+    return Script(name="second")
+
+
+@pytest.mark.parametrize("kind", ["refused", "rejected", "unconnected", "unknown"])
+def test_what_one_provider_does_not_take_is_offered_to_the_next_at_once(kind):
+    fate, notes, home = offered(Script(fails("busy", kind=kind)), second())
+    assert (type(fate).__name__, fate.provider, fate.tried) == ("CodeSent", "second", ("script:busy",))
+    assert (notes, home.balance()["available"]) == ([("script", "busy"), ("second", "")], 99)
+
+
+def test_what_a_provider_says_of_segments_and_cost_is_recorded():
+    priced = Script()
+
+    async def send(message: Message) -> Accepted:
+        return Accepted("SM1", segments=2, cost_micros=33_300, cost_currency="EUR")
+
+    priced.send = send  # type: ignore[method-assign]
+    fate, _, _ = offered(priced)
+    assert (fate.message_id, fate.segments, fate.cost_micros, fate.cost_currency) == ("SM1", 2, 33_300, "EUR")
+
+
+def test_a_message_goes_out_to_two_providers_at_most():
+    refusing = [Script(fails("busy"), name=name) for name in ("first", "second", "third")]
+    fate, notes, home = offered(*refusing)
+    assert (type(fate).__name__, fate.reason, fate.provider, fate.tried) == (
+        "SendFailed",
+        "busy",
+        "second",
+        ("first:busy",),
+    )
+    assert ([len(provider.seen) for provider in refusing], notes[-1][0]) == ([1, 1, 0], "second")
+    assert home.balance()["available"] == 100
+
+
+def test_providers_that_cannot_be_reached_were_handed_nothing_and_are_bounded_too():
+    away = [Script(fails("connect_failed", kind="unconnected"), name=f"way {n}") for n in range(6)]
+    fate, notes, _ = offered(*away)
+    assert (type(fate).__name__, fate.reason, len(notes)) == ("SendFailed", "connect_failed", dispatch.OFFERS_MAX)
+    away = [Script(fails("connect_failed", kind="unconnected"), name=f"way {n}") for n in range(2)]
+    fate, notes, _ = offered(*away, second())
+    assert (type(fate).__name__, fate.provider, len(notes)) == ("CodeSent", "second", 3)
+
+
+@pytest.mark.parametrize("then", ["refused", "unknown"])
+def test_a_message_that_somebody_may_have_taken_has_not_failed(then):
+    fate, _, home = offered(
+        Script(fails("timeout", kind="unknown")), Script(fails("busy", kind=then), name="second"), second()
+    )
+    assert (type(fate).__name__, fate.provider, fate.reason, fate.tried) == (
+        "SendUnconfirmed",
+        "script",
+        "timeout",
+        ("second:busy",),
+    )
+    assert home.balance()["available"] == 99, "neither sent nor failed: nothing is paid back yet"
+
+
+def test_a_refusal_after_the_deadline_is_the_end():
+    home = process()
+
+    def slow(message: Message) -> None:
+        home.clock.advance(seconds=DEADLINE_SECONDS + 1)
+        raise ProviderFailed("busy")
+
+    fate, notes, _ = offered(Script(slow), second(), home=home)
+    assert (type(fate).__name__, fate.reason, notes) == ("SendFailed", "busy", [("script", "busy")])
+
+
+def test_the_deadline_and_the_time_of_two_handoffs_end_before_a_message_counts_as_abandoned():
+    assert DEADLINE_SECONDS + line.SECONDS_MAX < ABANDONED_SECONDS < 60
 
 
 @pytest.mark.parametrize(("late", "taken"), [(DEADLINE_SECONDS, True), (DEADLINE_SECONDS + 0.001, False)])
@@ -249,7 +338,7 @@ def test_many_messages_are_handed_over_at_once():
                 gate.set()
             await asyncio.wait_for(gate.wait(), 10)
 
-        office.dispatcher._providers = lambda message: Script(hold)
+        office.ways.order = (Script(*[hold] * 50),)
         await asyncio.gather(*map(office.send, NUMBERS[:50]))
 
     run(home, Script(), act)

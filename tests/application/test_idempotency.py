@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from application.accounts import ReadBalance
+from application.accounts import ReadBalance, ReadInstallation
 from application.verifications import Outgoing
 from domain.refusals import IdempotencyKeyReused, StateConflict, WrongCode
 from tests.application.world import ACCOUNT, OTHER_NUMBER, TEST_LOG, Process, events, kinds, memory, names, process
@@ -239,6 +239,7 @@ def test_reads_and_handoffs_never_carry_a_key():
     event = events(home.recorder)[0]
     for command in (
         ReadBalance(ACCOUNT),
+        ReadInstallation(),
         home.took(outgoing),
         home.refused(outgoing),
         home.delivery(outgoing, delivered=True),

@@ -129,3 +129,9 @@ def test_a_verification_id_that_was_made_up_is_known_for_it(place):
 def test_a_verification_id_keeps_40_random_bits():
     ids = {KEYS.verification_id("s" * STREAM_LENGTH, (1 << bit).to_bytes(NONCE_BYTES)) for bit in range(40)}
     assert len(ids) == 40
+
+
+def test_second_factors_have_a_key_of_their_own_that_stays():
+    one, again, other = Keyring(b"a" * 32), Keyring(b"a" * 32), Keyring(b"b" * 32)
+    assert (one.operators_key() == again.operators_key(), len(one.operators_key())) == (True, 32)
+    assert len({one.operators_key(), other.operators_key(), one.challenge_key()}) == 3

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from application.verifications import Cancelled, Checked, Outgoing, Redeemed, Sent
+from application.verifications import (
+    Cancelled,
+    Checked,
+    GiveUp,
+    Outgoing,
+    RecordDelivery,
+    RecordUnconfirmed,
+    Redeemed,
+    Sent,
+)
 from domain.events import (
     AttemptFailed,
     CodeRequested,
@@ -32,7 +41,8 @@ from domain.refusals import (
     WrongCode,
 )
 from domain.text import compose
-from tests.application.world import ACCOUNT, NUMBER, OTHER_NUMBER, TEST_LOG, events, kinds, names, process
+from domain.verification import UNCONFIRMED_SECONDS_MAX
+from tests.application.world import ACCOUNT, NUMBER, OTHER_NUMBER, TEST_LOG, Process, events, kinds, names, process
 from tests.support.clock import NOON
 
 MASK = "+1415****2671"
@@ -102,7 +112,7 @@ def test_another_verification_of_the_number_has_another_code_and_seed():
         outgoing: Outgoing = home.do(home.send())
         codes.add(outgoing.code)
         seeds |= {event.seed for event in events(home.recorder) if isinstance(event, CodeRequested)}
-        home.clock.advance(seconds=300)
+        home.clock.advance(seconds=9_000)
     assert (len(seeds), len(codes) > 45) == (50, True)
 
 
@@ -363,6 +373,77 @@ def test_a_delivered_message_is_reported_once_and_paid_for():
     home.do(home.took(outgoing))
     assert kinds(home.ask(*[home.delivery(outgoing, delivered=True)] * 2)) == ["NoneType", "StateConflict"]
     assert names(home.recorder)[-2:] == ["CodeSent", "DeliveryReported"]
+
+
+# What nobody confirmed.
+
+
+def unconfirmed(home: Process, outgoing: Outgoing) -> RecordUnconfirmed:
+    return RecordUnconfirmed(ACCOUNT, home.stream(), outgoing.answer.verification_id, 1, "timeout", "first")
+
+
+def report(home: Process, outgoing: Outgoing, *, delivered: bool | None, **more: Any) -> RecordDelivery:
+    of = outgoing.answer.verification_id
+    return RecordDelivery(ACCOUNT, home.stream(), of, 1, delivered, "first", message_id="SM1", **more)
+
+
+def give_up(home: Process, outgoing: Outgoing) -> GiveUp:
+    return GiveUp(ACCOUNT, home.stream(), outgoing.answer.verification_id, 1)
+
+
+@pytest.mark.parametrize(
+    ("delivered", "follows", "available"),
+    [
+        (None, ["CodeSent"], 99),
+        (True, ["CodeSent", "DeliveryReported"], 99),
+        (False, ["CodeSent", "DeliveryReported", "CreditRefunded"], 100),
+    ],
+)
+def test_a_receipt_says_what_became_of_an_unconfirmed_message(delivered, follows, available):
+    home = process()
+    outgoing: Outgoing = home.do(home.send())
+    home.do(unconfirmed(home, outgoing))
+    assert (home.balance()["available"], names(home.recorder)[-1]) == (99, "SendUnconfirmed")
+    home.do(report(home, outgoing, delivered=delivered))
+    assert (names(home.recorder)[5:], home.balance()["available"]) == (follows, available)
+    sent = events(home.recorder)[5]
+    assert (sent.provider, sent.message_id) == ("first", "SM1")
+    again = home.ask(report(home, outgoing, delivered=delivered), unconfirmed(home, outgoing), give_up(home, outgoing))
+    assert kinds(again) == ["StateConflict"] * 3
+
+
+def test_an_unconfirmed_message_without_a_receipt_is_paid_back_once_after_its_time():
+    home = process()
+    outgoing: Outgoing = home.do(home.send())
+    home.do(unconfirmed(home, outgoing))
+    home.clock.advance(seconds=UNCONFIRMED_SECONDS_MAX - 1)
+    assert kinds(home.ask(give_up(home, outgoing))) == ["StillUnderWay"]
+    home.clock.advance(seconds=1)
+    late = report(home, outgoing, delivered=False)
+    assert kinds(home.ask(*[give_up(home, outgoing)] * 2, late)) == ["NoneType", "StateConflict", "StateConflict"]
+    failed, refunded = events(home.recorder)[-2:]
+    assert (failed.reason, failed.provider, refunded.reason, home.balance()["available"]) == (
+        "unknown",
+        "first",
+        "unknown",
+        100,
+    )
+
+
+def test_a_message_whose_process_died_is_given_up_as_abandoned():
+    home = process()
+    outgoing: Outgoing = home.do(home.send())
+    home.do(give_up(home, outgoing))
+    assert (events(home.recorder)[-2].reason, home.balance()["available"]) == ("abandoned", 100)
+
+
+def test_a_receipt_that_comes_before_the_answer_waits_for_whoever_has_the_message_and_then_counts():
+    home = process()
+    outgoing: Outgoing = home.do(home.send())
+    assert kinds(home.ask(report(home, outgoing, delivered=True))) == ["StillUnderWay"]
+    home.do(report(home, outgoing, delivered=True, has_waited=True))
+    assert names(home.recorder)[4:] == ["CodeSent", "DeliveryReported"]
+    assert kinds(home.ask(home.took(outgoing))) == ["StateConflict"]
 
 
 def test_an_undelivered_test_message_costs_nothing_back():

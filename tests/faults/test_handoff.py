@@ -69,12 +69,17 @@ def test_a_message_that_the_receiver_refuses_is_paid_back_once(started, receiver
     assert send(server, key).status == 200, "nothing reached the phone, so there is no cooldown"
 
 
-def test_a_receiver_that_hangs_gets_a_message_twice_under_one_id_and_then_it_is_paid_back(started, receiver):
+def test_a_receiver_that_hangs_gets_a_message_twice_under_one_id_and_without_a_receipt_it_is_paid_back(
+    started, receiver
+):
     server, key = started
     receiver.way = "hang"
     # Every send is answered while the receiver has answered none.
     assert send_many(server, key) == [200] * MANY
     assert not receiver.released.is_set()
+    wait_for(lambda: types_of(server, key).count("SendUnconfirmed") == MANY)
+    assert server.get("/v1/balance", key=key).body["available"] == 20 - MANY
+    assert sweep(server.books) == MANY
     assert settled(server, key).count("CreditRefunded") == MANY
     assert server.get("/v1/balance", key=key).body["available"] == 20
     ids = [got["id"] for got in receiver.got]

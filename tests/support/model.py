@@ -32,6 +32,7 @@ class Number:
     ends_at: int = 0
     wrong: list[int] = field(default_factory=list)
     messages: dict[tuple[Name, int], str] = field(default_factory=dict)
+    asked_at: dict[tuple[Name, int], int] = field(default_factory=dict)
     awaited: list[tuple[Name, int]] = field(default_factory=list)
     tokens: dict[Name, dict[str, Any]] = field(default_factory=dict)
 
@@ -93,6 +94,7 @@ class Model:
         wait = {1: 30, 2: 60}.get(it.sends, 120)
         it.next_at = self.now + wait
         it.messages[(number, it.begun), it.sends] = "open"
+        it.asked_at[(number, it.begun), it.sends] = self.now
         self.debited += 1
         self.facts += 2
         return "sent", (number, it.begun), it.sends, it.ends_at - self.now, wait
@@ -175,6 +177,8 @@ class Model:
 
     def _delivery(self, of: Name, send: int, delivered: bool) -> Told:  # noqa: FBT001 - an action has no keywords
         it = self._message(of, send, "sent")
+        if self.now - it.asked_at[of, send] > 3 * DAY:
+            raise Refused("state_conflict")
         it.messages[of, send] = "settled"
         it.awaited.remove((of, send))
         self.refunded += 0 if delivered else 1

@@ -13,7 +13,14 @@ def sweep(books: Books, *, sweepers: int = 1) -> int:
 
     async def together() -> list[int]:
         sweeps = [
-            Sweep(books.recorder, books.writer, SystemClock(), on_failure=failures.append, abandoned_seconds=0)
+            Sweep(
+                books.recorder,
+                books.writer,
+                SystemClock(),
+                on_failure=failures.append,
+                abandoned_seconds=0,
+                unconfirmed_seconds=0,
+            )
             for _ in range(sweepers)
         ]
         return await asyncio.gather(*(each.once() for each in sweeps))

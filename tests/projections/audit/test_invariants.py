@@ -11,7 +11,7 @@ from domain import account as accounts
 from domain.account import Account
 from domain.events import ClockAdvanced, CreditDebited, CreditRefunded, Event, RateCardAdopted, WebhookEndpointAdded
 from domain.rates import FLAT, RateCard
-from interfaces.cli.billing import issued_at
+from interfaces.billing.issuing import issued_at
 from projections.audit.findings import Findings
 from projections.audit.invariants import INVARIANTS, LogInvariants
 from projections.transparency.entry import Entry, decode
