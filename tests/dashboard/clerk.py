@@ -41,10 +41,13 @@ class Clerk:
         self.csrf = found[1] if found else self.csrf
         return seen
 
-    def post(self, path: str, /, *, headers: Mapping[str, str] | None = None, **fields: str) -> Seen:
-        """A form of a page of ours; `headers` say otherwise."""
-        told = {"Sec-Fetch-Site": "same-origin"} if headers is None else dict(headers)
-        return self.send("POST", path, urlencode({"csrf": self.csrf} | fields), headers=told)
+    def post(self, path: str, /, **fields: str) -> Seen:
+        """A form of a page of ours."""
+        return self.post_from({"Sec-Fetch-Site": "same-origin"}, path, **fields)
+
+    def post_from(self, headers: Mapping[str, str], path: str, /, **fields: str) -> Seen:
+        """A form of a page that `headers` tell of."""
+        return self.send("POST", path, urlencode({"csrf": self.csrf} | fields), headers=headers)
 
     def send(self, method: str, path: str, body: str | None = None, *, headers: Mapping[str, str]) -> Seen:
         address = urlsplit(self.server.base_url)

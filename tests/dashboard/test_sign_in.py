@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 
 import pyotp
 import pytest
@@ -151,7 +152,7 @@ def test_a_second_factor_is_turned_on_by_a_code_of_the_secret_that_was_shown(ser
 )
 def test_a_form_of_another_page_is_refused(server: Server, headers: dict[str, str]) -> None:
     clerk = Clerk(server)
-    assert clerk.post("/dashboard/login", headers=headers, name="ann", password=PASSWORD).status == 403
+    assert clerk.post_from(headers, "/dashboard/login", name="ann", password=PASSWORD).status == 403
 
 
 def test_a_form_needs_the_token_of_its_own_session(server: Server) -> None:
@@ -173,12 +174,12 @@ def test_signing_in_leads_nowhere_else(server: Server, wanted: str) -> None:
     assert (seen.status, seen.location) == (303, "/dashboard")
 
 
-def test_by_https_the_cookie_is_for_this_host_alone(serve) -> None:  # type: ignore[no-untyped-def]
+def test_by_https_the_cookie_is_for_this_host_alone(serve: Callable[..., Server]) -> None:
     running = serve(DONEOTP_TRUSTED_PROXIES="127.0.0.1")
     at_work(running, "lea")
-    seen = Clerk(running).post(
+    seen = Clerk(running).post_from(
+        {"X-Forwarded-Proto": "https", "Sec-Fetch-Site": "same-origin"},
         "/dashboard/login",
-        headers={"X-Forwarded-Proto": "https", "Sec-Fetch-Site": "same-origin"},
         ticket=running.books.sessions.ticket("lea"),
     )
     assert re.fullmatch(

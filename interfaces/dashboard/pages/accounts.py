@@ -6,6 +6,7 @@ from typing import Any, Final
 from litestar import Response
 
 from application.accounts import ReadAccount
+from application.listing import INSTALLATION
 from domain.refusals import InvalidRequest
 from interfaces.dashboard import rendering
 from interfaces.dashboard.visit import Visit, in_office
@@ -14,7 +15,7 @@ from interfaces.http.problems import HttpRefusal
 
 ROWS: Final = 50
 _LIVE: Final = b"""
-SELECT log FROM doneotp.heads WHERE right(log, 5) <> '-test' AND log > %b ORDER BY log LIMIT %b"""
+SELECT log FROM doneotp.heads WHERE right(log, 5) <> '-test' AND log <> %b AND log > %b ORDER BY log LIMIT %b"""
 
 
 async def first(visit: Visit) -> Response[bytes]:
@@ -45,7 +46,7 @@ async def open_(visit: Visit) -> Response[bytes]:
 
 async def _ids(visit: Visit, *, after: str, most: int) -> list[str]:
     if visit.operator.role:
-        rows = await in_thread(visit.office.desk.recorder.execute, _LIVE, (after, most))
+        rows = await in_thread(visit.office.desk.recorder.execute, _LIVE, (INSTALLATION, after, most))
         return [str(log) for (log,) in rows]
     return [one for one in sorted(visit.operator.memberships) if one > after][:most]
 

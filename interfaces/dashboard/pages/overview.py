@@ -17,7 +17,7 @@ RUNWAY_DAYS: Final = 7
 MEDIAN_OF: Final = 200
 COUNTRIES_SHOWN: Final = 12
 _WIDTH: Final = 720
-_HEIGHT: Final = 160
+_HEIGHT: Final = 120
 
 
 class Bar(NamedTuple):
