@@ -13,7 +13,7 @@ from litestar import Request, Response
 
 from application.accounts import Administration
 from domain.account import Account, Key
-from domain.lists import Lists
+from domain.lists import NOTHING
 from domain.refusals import InvalidRequest, ServiceUnavailable
 from interfaces.dashboard import rendering
 from interfaces.dashboard.operators import Operator, Operators
@@ -106,7 +106,7 @@ class Visit:
             "sk_test" if self.is_test else "sk_live",
             self.log,
             addresses.caller(self.request.scope, self.office.desk.trusted_proxies),
-            Lists(),  # readers ask no list
+            NOTHING,  # readers send nothing, so no list is asked
         )
         asked = Asked(query, {"period": item, "verification_id": item}, {})
         return Context(self.office.desk, cast("Request[Any, Any, Any]", asked), identity, None, "")
