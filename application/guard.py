@@ -35,6 +35,7 @@ class Guard:
         self._on_trip = on_trip
         self._things_max = things_max
         self._things = 0
+        self._sizes: dict[str, int] = {}
         self._watches: OrderedDict[str, tuple[Watch, int]] = OrderedDict()
         self.blocked = self.challenged = self.trips = 0
         """Messages that were refused or, where the guard only counts, would have been; and scopes shut for hours."""
@@ -56,7 +57,8 @@ class Guard:
         for event in events:
             watch.observe(event, self._place_of(event))
         self._watches[log] = (watch, position)
-        self._changed(log, watch, 0, told=False)
+        watch.tripped.clear()
+        self._weigh(log, watch)
 
     def follow(self, log: str, position: int, event: Event) -> None:
         """Count what was appended to a log at `position`, if it is what comes next here."""
@@ -69,9 +71,9 @@ class Guard:
             return
         self._watches[log] = (watch, position)
         if isinstance(event, KINDS):
-            size = watch.size
             watch.observe(event, self._place_of(event), judged=True)
-            self._changed(log, watch, size, told=True)
+            self._tell(log, watch)
+            self._weigh(log, watch)
 
     def judge(self, log: str, place: Place, *, policy: Policy, now: datetime, ahead: dict[str, int]) -> Verdict:
         """What becomes of a message to a place, beyond what this batch decided `ahead`; open where nothing is counted."""
@@ -81,9 +83,8 @@ class Guard:
         watch, _ = found
         watch.live_by(policy)
         self._watches.move_to_end(log)
-        size = watch.size
         verdict = watch.judge(place, now=int(now.timestamp()), ahead=ahead)
-        self._changed(log, watch, size, told=True)
+        self._tell(log, watch)
         self.blocked += verdict.stage == "block"
         self.challenged += verdict.stage == "challenge"
         return verdict
@@ -92,28 +93,27 @@ class Guard:
         """Take a message that is decided, and not stored yet, into account."""
         found = self._watches.get(log)
         if found is not None:
-            size = found[0].size
             found[0].reserve(place, ahead)
-            self._things += found[0].size - size
 
     def _place_of(self, event: Event) -> Place | None:
         return place_of(self._keyring, event) if isinstance(event, CodeRequested) else None
 
-    def _changed(self, log: str, watch: Watch, size: int, *, told: bool) -> None:
-        self._things += watch.size - size
+    def _tell(self, log: str, watch: Watch) -> None:
         while watch.tripped:
-            reason = watch.tripped.popleft()
-            if told:
-                self.trips += 1
-                self._on_trip(log, reason)
+            self.trips += 1
+            self._on_trip(log, watch.tripped.popleft())
+
+    def _weigh(self, log: str, watch: Watch) -> None:
+        size = watch.size
+        self._things += size - self._sizes.get(log, 0)
+        self._sizes[log] = size
         while self._things > self._things_max and len(self._watches) > 1:
             self.forget(next(iter(self._watches)))
 
     def forget(self, log: str) -> None:
         """Keep no counts of a log."""
-        found = self._watches.pop(log, None)
-        if found is not None:
-            self._things -= found[0].size
+        self._watches.pop(log, None)
+        self._things -= self._sizes.pop(log, 0)
 
 
 def place_to(keyring: Keyring, log: str, phone: PhoneNumber) -> Place:

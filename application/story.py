@@ -115,14 +115,20 @@ def _told(event: Event, *, first: CodeRequested, policy: Policy) -> _Told:
         case CodeRequested():
             return _requested(event, policy)
         case CodeSent():
-            facts = [("Provider", event.provider), ("Segments", str(event.segments)), ("Its name", event.message_id)]
+            facts = [
+                ("Provider", event.provider),
+                ("Segments", str(event.segments)),
+                ("Its name", event.message_id),
+                ("Its price", _money(event.cost_micros, event.cost_currency)),
+                ("Tried before", ", ".join(event.tried)),
+            ]
             return f"A provider took message {event.send}.", "The message, once the network brings it.", "", facts
         case SendUnconfirmed():
-            facts = [("Provider", event.provider), ("Reason", event.reason)]
+            facts = [("Provider", event.provider), ("Reason", event.reason), ("Tried before", ", ".join(event.tried))]
             said = f"Message {event.send} went out, and no answer says whether the provider took it."
             return said, "Perhaps the message: nobody knows yet.", "", facts
         case SendFailed():
-            facts = [("Provider", event.provider), ("Reason", event.reason)]
+            facts = [("Provider", event.provider), ("Reason", event.reason), ("Tried before", ", ".join(event.tried))]
             limit = _LIMITS.get(event.reason, "")
             return f"No provider took message {event.send}.", "Nothing: no message came.", limit, facts
         case DeliveryReported():
@@ -229,6 +235,10 @@ def _why_expired(events: list[Event], wrong: int) -> str:
             case _:
                 continue
     return "nobody entered the code in time"
+
+
+def _money(micros: int, currency: str) -> str:
+    return f"{micros // 1_000_000}.{micros % 1_000_000:06} {currency}" if currency else ""
 
 
 def _count(number: int, thing: str, things: str = "") -> str:

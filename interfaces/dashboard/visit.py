@@ -106,7 +106,7 @@ class Visit:
             "sk_test" if self.is_test else "sk_live",
             self.log,
             addresses.caller(self.request.scope, self.office.desk.trusted_proxies),
-            Lists(),  # of who may call the API, which this is not
+            Lists(),  # readers ask no list
         )
         asked = Asked(query, {"period": item, "verification_id": item}, {})
         return Context(self.office.desk, cast("Request[Any, Any, Any]", asked), identity, None, "")

@@ -174,3 +174,17 @@ def test_a_message_of_which_nobody_knows_is_told_as_that():
         "Perhaps the message: nobody knows yet.",
         (("Provider", "first"), ("Reason", "timeout")),
     )
+
+
+def test_what_was_tried_before_and_what_the_provider_asks_are_told():
+    home = process()
+    outgoing: Outgoing = home.do(home.send())
+    tried = ("first: refused", "second: unreachable")
+    home.do(dataclasses.replace(home.took(outgoing), cost_micros=1_050_000, cost_currency="EUR", tried=tried))
+    assert told(home, outgoing).moments[-1].facts == (
+        ("Provider", "inbox"),
+        ("Segments", "1"),
+        ("Its name", "msg_1"),
+        ("Its price", "1.050000 EUR"),
+        ("Tried before", "first: refused, second: unreachable"),
+    )
