@@ -18,7 +18,7 @@ from domain.refusals import ChallengeRequired, DestinationBlocked
 
 THINGS_MAX: Final = 150_000
 """Prefixes, leads and open verifications over all logs; the logs least recently asked about go first."""
-EVENTS_READ_MAX: Final = 20_000
+EVENTS_READ_MAX: Final = 10_000
 """How far back the counts of a log begin."""
 KINDS: Final = (CodeRequested, Verified, AttemptFailed, SendFailed, DeliveryReported)
 WATCHED: Final = frozenset(TOPICS[event] for event in KINDS)

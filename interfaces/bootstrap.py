@@ -37,6 +37,8 @@ from interfaces.guard.siteverify import ADDRESSES, SiteVerify
 from interfaces.http import app, widget
 from interfaces.http.desk import Desk
 from interfaces.http.streams import Streams
+from interfaces.limits.shared import SharedWindows
+from interfaces.limits.windows import Counters, Windows
 from interfaces.postgres import fingerprint
 from interfaces.postgres.abandoned import Sweep
 from interfaces.postgres.connection import Lines
@@ -131,6 +133,7 @@ async def service(
     dispatcher = Dispatcher(books.writer, clock, ByMode(live=router, tests=tests), on_failure=_failure("dispatcher"))
     sweep = Sweep(books.recorder, books.writer, clock, on_failure=_failure("sweep"))
     streams = Streams()
+    counters = _counters(settings)
     desk = Desk(
         ledger=books.ledger,
         recorder=books.recorder,
@@ -142,6 +145,7 @@ async def service(
         entropy=entropy,
         inbox=inbox,
         streams=streams,
+        counters=counters,
         trusted_proxies=settings.trusted_proxies,
         challenge=challenge,
         pages_need_origins=settings.env == "production",
@@ -163,12 +167,19 @@ async def service(
     finally:
         if not await dispatcher.drain(timeout_seconds=DRAIN_SECONDS):
             logs.log.warning("drain_timed_out", count=dispatcher.waiting)
+        await counters.close()
         await sweep.stop()
         await dispatcher.stop()
         tests.close()
         await challenge.close()
         if isinstance(live, WebhookProvider):
             await live.close()
+
+
+def _counters(settings: Settings) -> Counters:
+    if settings.limits_storage is None:
+        return Windows(time.monotonic)
+    return SharedWindows(settings.limits_storage, time.monotonic, on_failure=_failure("limits"))
 
 
 def _live_provider(settings: Settings, inbox: InboxStore | None, keyring: Keyring) -> Provider:

@@ -5,6 +5,7 @@ import os
 import pwd
 import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -45,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     sms: tuple[str, ...]
     webhook_secret: bytes | None
+    limits_storage: str | None
     env: Literal["development", "production"]
     log_level: str
     witnesses: tuple[WitnessAddress, ...]
@@ -138,6 +140,16 @@ def _shown_provider(text: str) -> str:
     return _WEBHOOK + url._replace(netloc=f"…@{host}" if user else host, query="…" if url.query else "").geturl()
 
 
+def _limits_storage(text: str) -> str | None:
+    if not text:
+        return None
+    if not text.startswith(("redis://", "rediss://")):
+        raise ValueError("must be the address of a Redis or Valkey, such as redis://host:6379/0")
+    if find_spec("redis") is None:
+        raise ValueError("needs the package redis, which is not installed: .venv/bin/pip install redis")
+    return text
+
+
 def _environment(text: str) -> str:
     if text not in ("development", "production"):
         raise ValueError("must be development or production")
@@ -217,6 +229,14 @@ SETTINGS: Final = (
         "",
         "signs messages to a webhook provider, may begin with whsec_; derived from the secret key when unset",
         _webhook_secret,
+        is_secret=True,
+    ),
+    Setting(
+        "DONEOTP_LIMITS_STORAGE",
+        "limits_storage",
+        "",
+        "a Redis or Valkey where processes share the counts of rate limits; each has its own in memory when unset",
+        _limits_storage,
         is_secret=True,
     ),
     Setting(

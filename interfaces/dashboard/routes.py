@@ -127,7 +127,7 @@ async def _at(office: Office, request: _Asked, *, posted: bool) -> tuple[Visit, 
         role=role,
         account=account,
         item=parameters.get("item", ""),
-        pages=tuple((one.name, one.title) for one in PAGES if role in one.roles),
+        pages=tuple((one.name, one.title) for one in PAGES if one.title and role in one.roles),
     )
     visit.require(*page.roles)
     return visit, page

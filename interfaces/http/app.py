@@ -13,6 +13,7 @@ from interfaces.http import (
     audit,
     demo,
     docs,
+    explain,
     feed,
     inbox,
     openapi,
@@ -35,6 +36,7 @@ from interfaces.http.problems import HttpRefusal
 BODY_BYTES_MAX: Final = 16_384
 CALLS: Final = (
     *verify.CALLS,
+    *explain.CALLS,
     *reads.CALLS,
     *feed.CALLS,
     *reports.CALLS,

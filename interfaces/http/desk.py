@@ -26,9 +26,10 @@ from domain.lists import Both, Lists
 from domain.refusals import ServiceUnavailable, StateConflict
 from domain.verification import Caller
 from interfaces.guard.challenge import Challenge
-from interfaces.http import addresses, origins
+from interfaces.http import addresses, origins, rates
 from interfaces.http.problems import HttpRefusal
 from interfaces.http.streams import Streams
+from interfaces.limits.windows import Counters
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.sms.inbox import InboxStore
 
@@ -57,6 +58,8 @@ class Desk:
     entropy: Entropy
     inbox: InboxStore | None
     streams: Streams
+    counters: Counters
+    """Limits that are counted beside the ledger."""
     trusted_proxies: Sequence[IPv4Network | IPv6Network]
     pages_need_origins: bool
     """Whether a public key without origins is for no page."""
@@ -139,6 +142,7 @@ async def identify(desk: Desk, scope: Any, *, public_allowed: bool) -> Identity:
         if not is_for_page:
             raise HttpRefusal("origin_not_allowed")
     _require_address(desk, identity, both)
+    await rates.require_requests(desk.counters, account, scope, key_id=key.id, is_public=not identity.is_secret)
     return identity
 
 

@@ -23,4 +23,8 @@ def routes() -> Sequence[HTTPRouteHandler]:
     async def receipt_style() -> Response[bytes]:
         return asset("audit/receipt.css", "text/css")
 
-    return (receipt_page, proof_script, receipt_style)
+    @get("/audit/assets/trail.css", include_in_schema=False)
+    async def trail_style() -> Response[bytes]:
+        return asset("audit/trail.css", "text/css")
+
+    return (receipt_page, proof_script, receipt_style, trail_style)

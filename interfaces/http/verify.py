@@ -1,5 +1,6 @@
 """The three calls: send, check, validate-token; and cancel."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from application import listing
@@ -19,14 +20,23 @@ from application.verifications import (
 from domain import phone as phones
 from domain.lists import NOTHING
 from domain.phone import PhoneNumber
-from domain.refusals import ChallengeRequired, InvalidRequest
+from domain.refusals import (
+    ChallengeRequired,
+    CountryNotEnabled,
+    DestinationBlocked,
+    DestinationUnsupported,
+    InvalidRequest,
+    NumberBlocklisted,
+    NumberNotAllowlisted,
+)
 from domain.rules import Destination
 from interfaces.guard.challenge import Bound
-from interfaces.http import bodies
+from interfaces.http import bodies, rates
 from interfaces.http.calls import Call, Context
 from interfaces.http.problems import HttpRefusal
+from interfaces.limits.windows import Limit
 
-_COMMON: Final = (
+COMMON: Final = (
     "malformed_json",
     "invalid_request",
     "invalid_idempotency_key",
@@ -41,9 +51,26 @@ _COMMON: Final = (
     "overloaded",
 )
 
+_UNTOLD: Final = (
+    NumberBlocklisted,
+    NumberNotAllowlisted,
+    CountryNotEnabled,
+    DestinationUnsupported,
+    DestinationBlocked,
+)
+
 
 async def send(context: Context) -> Sent:
-    """Send a code, or the same code again."""
+    """Send a code, or the same code again. A public key is not told why a number is not sent to: anybody holds one."""
+    try:
+        return await _send(context)
+    except _UNTOLD:
+        if context.identity.is_secret:
+            raise
+        raise DestinationBlocked("Messages are not sent to this number.") from None
+
+
+async def _send(context: Context) -> Sent:
     desk, identity, body = context.desk, context.identity, context.body
     if body.client_ip is not None and not identity.is_secret:
         raise InvalidRequest("client_ip is for secret keys: with a public key the connection's address counts.")
@@ -73,7 +100,18 @@ async def send(context: Context) -> Sent:
             raise scripted
     if not command.idempotency:
         command.require_early()
-    desk.dispatcher.reserve()
+    limits = limits_of(context, phone)
+    command = replace(
+        command,
+        counted=await rates.counted(desk.counters, limits, context.request.scope, is_public=not identity.is_secret),
+    )
+    if command.counted.refusal is not None:
+        limits = []  # all is given back already
+    try:
+        desk.dispatcher.reserve()
+    except BaseException:
+        desk.counters.give_back(limits)
+        raise
 
     def hand_over(outcome: Any) -> None:
         # Runs when the request is stored, even if its sender has hung up by then.
@@ -81,17 +119,28 @@ async def send(context: Context) -> Sent:
             desk.dispatcher.accept(_message(context, command, outcome))
         else:
             desk.dispatcher.release()
+            desk.counters.give_back(limits)
 
     try:
         waiting = desk.writer.ask(command, after=hand_over)
     except BaseException:
         desk.dispatcher.release()
+        desk.counters.give_back(limits)
         raise
     try:
         return (await waiting).answer
     except ChallengeRequired as refusal:
         challenge = desk.challenge.make(bound, bits=identity.account.policy.guard_challenge_bits)
         raise HttpRefusal(refusal.code, refusal.detail, challenge=challenge) from None
+
+
+def limits_of(context: Context, phone: PhoneNumber) -> list[Limit]:
+    """What a message counts in beside the ledger. One of a test key goes nowhere and counts nowhere."""
+    identity = context.identity
+    if identity.mode == "test":
+        return []
+    address = (context.body.client_ip or "") if identity.is_secret else identity.address
+    return rates.of_send(context.desk.keyring, identity.account, phone, address=address)
 
 
 def destination(context: Context, phone: PhoneNumber) -> Destination:
@@ -180,7 +229,7 @@ CALLS: Final = (
         "Send a code by SMS; again is the resend",
         "sk pk",
         (
-            *_COMMON,
+            *COMMON,
             "invalid_phone_number",
             "insufficient_credit",
             "origin_not_allowed",
@@ -193,6 +242,9 @@ CALLS: Final = (
             "number_locked",
             "resend_cooldown",
             "number_send_limit",
+            "ip_send_limit",
+            "prefix_send_limit",
+            "spend_cap_reached",
             "api_rate_limited",
         ),
         Sent,
@@ -205,7 +257,7 @@ CALLS: Final = (
         "Compare a code; the right one earns a single-use token",
         "sk pk",
         (
-            *_COMMON,
+            *COMMON,
             "invalid_phone_number",
             "invalid_code_format",
             "wrong_code",
@@ -227,7 +279,7 @@ CALLS: Final = (
         "Redeem a token",
         "sk",
         (
-            *_COMMON,
+            *COMMON,
             "invalid_phone_number",
             "invalid_token",
             "token_expired",
@@ -244,7 +296,7 @@ CALLS: Final = (
         "/v1/verifications/{verification_id:str}/cancel",
         "Withdraw a pending verification",
         "sk",
-        (*_COMMON, "key_scope_forbidden", "verification_not_found", "state_conflict"),
+        (*COMMON, "key_scope_forbidden", "verification_not_found", "state_conflict"),
         Cancelled,
         cancel,
     ),

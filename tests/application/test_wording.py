@@ -46,9 +46,10 @@ def test_a_message_is_worded_sent_from_and_priced_as_the_account_says(home, offi
     holder = office.account(ACCOUNT)
     home.writer.close()
     outgoing: Outgoing = home.do(asking(home, holder))
-    asked, debited = [event for event in events(home.recorder) if isinstance(event, CodeRequested | CreditDebited)]
+    asked, debited = events(home.recorder)[-2:]
     assert outgoing.text == OWN.replace("{code}", outgoing.code).replace("{minutes}", "5")
     assert (outgoing.sender, outgoing.price_credits) == ("12345", 6)
+    assert (type(asked), type(debited)) == (CodeRequested, CreditDebited)
     assert (asked.segments, asked.price_credits, debited.units, debited.unit_credits) == (2, 6, 2, 3)
     assert message(asked, outgoing.code, holder.wording) == outgoing.text
 

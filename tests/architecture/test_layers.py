@@ -48,6 +48,8 @@ READERS = {
     "interfaces/billing/issuing.py",
     "interfaces/billing/pdf.py",
     "interfaces/dashboard/pages/statements.py",
+    "interfaces/dashboard/pages/trail.py",
+    "interfaces/dashboard/trail.py",
     "interfaces/bench/scale.py",
     "interfaces/cli/bench.py",
     "interfaces/cli/audit.py",

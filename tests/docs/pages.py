@@ -11,6 +11,7 @@ PAGES = (*TOP, *sorted((ROOT / "docs").rglob("*.md")))
 README, OPERATIONS, AUDITORS = ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "auditors.md"
 BILLING = ROOT / "docs" / "billing.md"
 WEBHOOKS = ROOT / "docs" / "webhooks.md"
+TESTING = ROOT / "docs" / "testing.md"
 MESSAGES = ROOT / "docs" / "messages.md"
 _FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")

@@ -1,5 +1,7 @@
 """Which text a message gets, and how an account changes that."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -16,8 +18,8 @@ from tests.support.clock import NOON
 from tests.support.given import given_account, opened, requested
 
 OWN = "{code} für Laden."
-SAY = {"by": "cli:ann", "now": NOON}
-TOLD = {"by": "cli:ann", "at": NOON}
+SAY: dict[str, Any] = {"by": "cli:ann", "now": NOON}
+TOLD: dict[str, Any] = {"by": "cli:ann", "at": NOON}
 
 
 @pytest.mark.parametrize(

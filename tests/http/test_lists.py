@@ -155,3 +155,18 @@ def test_the_installations_lists_hold_for_every_account(installation: Customer) 
     assert soon(lambda: installation.live.send("+4915123456789"), status=200).status == 200
     change(installation, "block", "number", "+4915123456780", account=INSTALLATION)
     assert refused_soon(lambda: installation.live.send("+4915123456780")) == (403, "number_blocklisted")
+
+
+def test_a_public_key_is_not_told_which_list_refuses(customer: Customer) -> None:
+    """A number on a list, a country that is not enabled, a kind that is refused: one answer, but for its request id."""
+    phone, public = number(), customer.live.public
+    change(customer, "block", "number", phone)
+    change(customer, "block", "country", "TR")
+    refused_soon(lambda: customer.live.send("+905321232719"))
+    answers = [
+        customer.live.send(to, key=public, headers={"Idempotency-Key": key} if key else None)
+        for to in (phone, "+905321232719", "+19005550100")
+        for key in ("", uuid4().hex)
+    ]
+    told = {(answer.status, *(str(answer.body[name]) for name in ("code", "detail", "title"))) for answer in answers}
+    assert told == {(403, "destination_blocked", "Messages are not sent to this number.", "Destination is blocked")}

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from litestar import Response
 
-from interfaces.dashboard.pages import credits, keys, overview, policy, statements, verifications
+from interfaces.dashboard.pages import credits, keys, overview, policy, statements, trail, verifications
 from interfaces.dashboard.visit import Visit
 from interfaces.http.problems import HttpRefusal
 
@@ -13,7 +13,7 @@ Show = Callable[[Visit], Awaitable[Response[bytes]]]
 
 
 class Page(NamedTuple):
-    """One of them: `/dashboard/a/<log>/<name>`, and what is below it."""
+    """One of them: `/dashboard/a/<log>/<name>`, and what is below it. What has no title is in no menu."""
 
     name: str
     title: str
@@ -45,6 +45,10 @@ PAGES: Final = (
     Page(
         "keys", "Keys", _NOT_BILLING, keys.page, {"issue": (_OPERATOR, keys.issue), "revoke": (_OPERATOR, keys.revoke)}
     ),
+    Page("trail", "Audit trail", _NOT_BILLING, trail.page, {}),
+    Page("story", "", _NOT_BILLING, trail.story, {}),
+    Page("event", "", _NOT_BILLING, trail.event, {}),
+    Page("receipt", "", _NOT_BILLING, trail.receipt, {}),
     Page("credits", "Credits", _ALL, credits.page, {"add": (_BILLING, credits.add)}),
     Page("statements", "Statements", _ALL, statements.page, {"close": (_BILLING, statements.close)}),
     Page(
