@@ -6,9 +6,10 @@ import pytest
 
 from tests.dashboard.clerk import Clerk, Seen, at_work
 from tests.http.customer import Customer, mask, number
-from tests.support.server import Server
+from tests.support.server import Server, wait_for
 
 PAGES = ("overview", "verifications", "keys", "credits", "statements", "policy")
+NOT_SEALED_YET = 503
 HOSTILE = "<script>alert(1)</script>\"'&"
 
 
@@ -39,6 +40,7 @@ def test_a_role_reads_and_does_what_is_its_own(
 ) -> None:
     account = customer.account_id
     clerk = at_work(server, f"{role}-{account[-6:]}", role=role, account_id=account)
+    wait_for(lambda: clerk.get(f"/dashboard/a/{account}/statements").status != NOT_SEALED_YET)
     assert {page for page in PAGES if clerk.get(f"/dashboard/a/{account}/{page}").status == 200} == reads
     forms = {
         "keys/issue": {"kind": "sk_test"},
@@ -130,6 +132,7 @@ def test_every_page_is_private_and_lets_nothing_foreign_in(server: Server, custo
 def test_a_statement_is_read_and_downloaded(server: Server, customer: Customer) -> None:
     verified(server, customer)
     clerk, at = at_work(server, "rob"), f"/dashboard/a/{customer.account_id}/statements"
+    wait_for(lambda: clerk.get(at).status != NOT_SEALED_YET)
     month = re.search(r"/statements/(20\d\d-\d\d)\"", clerk.get(at).text)
     assert month is not None
     whole, csv, pdf = (clerk.get(f"{at}/{month[1]}{form}") for form in ("", ".csv", ".pdf"))
