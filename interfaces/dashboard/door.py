@@ -71,6 +71,8 @@ async def form(office: Office, request: Request[Any, Any, Any], *, session: bool
         fields = dict(parse_qsl(body, keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError:
         raise InvalidRequest("The form has too many fields.") from None
+    if any("\0" in text for text in fields.values()):  # which no form sends and no text of the database holds
+        raise InvalidRequest("The form has a character in it that nobody types.")
     if session and not hmac.compare_digest(fields.get("csrf", "").encode(), csrf(token(office, request)).encode()):
         raise HttpRefusal("origin_not_allowed", "The form is of another session: go back, and open the page again.")
     return fields

@@ -142,6 +142,10 @@ def _named(table: Any, name: str) -> Any:
 async def _answered(request: _Asked, work: Callable[[], Awaitable[Response[bytes]]]) -> Response[bytes]:
     request.scope["state"]["route"] = "/dashboard"
     try:
+        if (
+            "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]
+        ):  # which the database has no text for
+            raise HttpRefusal("not_found", "There is no such page.")
         return await work()
     except door.SignedOut:
         wanted = door.ours(request.scope["path"]) if request.method == "GET" else "/dashboard"
