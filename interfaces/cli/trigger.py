@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -70,15 +69,25 @@ def example(topic: str, *, at: datetime) -> bytes:
 def _value(name: str, kind: Any, at: datetime) -> Any:
     if name in _TEXTS:
         return _TEXTS[name]
-    found = msgspec.inspect.type_info(kind)
-    makers: dict[type, Callable[[], Any]] = {
-        msgspec.inspect.DateTimeType: lambda: at,
-        msgspec.inspect.IntType: lambda: 1,
-        msgspec.inspect.VarTupleType: lambda: ("example",),
-        msgspec.inspect.DictType: lambda: {"example": 1},
-        msgspec.inspect.LiteralType: lambda: found.values[0],  # type: ignore[attr-defined]
-    }
-    return makers.get(type(found), lambda: "example")()
+    return _made(msgspec.inspect.type_info(kind), at)
+
+
+def _made(kind: msgspec.inspect.Type, at: datetime) -> Any:
+    match kind:
+        case msgspec.inspect.DateTimeType():
+            return at
+        case msgspec.inspect.BoolType():
+            return True
+        case msgspec.inspect.IntType():
+            return 1
+        case msgspec.inspect.VarTupleType() | msgspec.inspect.ListType():
+            return [_made(kind.item_type, at)]
+        case msgspec.inspect.DictType():
+            return {"example": _made(kind.value_type, at)}
+        case msgspec.inspect.LiteralType():
+            return kind.values[0]
+        case _:
+            return "example"
 
 
 async def _post(url: str, signers: Signers, message_id: str, content: bytes, *, allows_local: bool) -> Outcome:
