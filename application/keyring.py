@@ -21,6 +21,7 @@ STREAM_LENGTH: Final = 22
 NONCE_BYTES: Final = 5
 """Random bytes of a verification id: what tells the verifications of one number apart."""
 _SEAL_BYTES: Final = 4
+_PREFIX_BYTES: Final = 8
 STREAMS_KEPT_MAX: Final = 16_384
 _NONCE_LENGTH: Final = 12
 _LETTERS: Final = re.compile(r"[A-Za-z0-9_-]*")
@@ -34,15 +35,37 @@ class Keyring:
         self._root = root
         self._codes = self._derive("code")
         self._requests = self._derive("idempotency")
+        self._receipts = self._derive("receipt")
         self._ids = self._derive("verification-id")
         self.token_key = Ed25519PrivateKey.from_private_bytes(self._derive("token"))
         self.stream_of = lru_cache(maxsize=STREAMS_KEPT_MAX)(self._stream_of)
         """`stream_of(log, e164)`: the stream of a number in a log."""
+        self._prefixes = self._derive("prefix")
+        self._tags = self._derive("prefix-tag")
+        self.prefix_of = lru_cache(maxsize=STREAMS_KEPT_MAX)(self._prefix_of)
+        """`prefix_of(log, e164)`: a keyed hash of a number without its last four digits."""
         self._index_key = lru_cache(maxsize=10_000)(lambda log: self._derive(f"index/{log}"))
 
     def _stream_of(self, log: str, e164: str) -> str:
         """HMAC-SHA-256 under that log's index key, 128 bits."""
         return _text(hmac.digest(self._index_key(log), e164.encode(), "sha256"))
+
+    def _prefix_of(self, log: str, e164: str) -> str:
+        name = hmac.digest(self._prefixes, f"{log}/{e164[:-4]}".encode(), "sha256")
+        return base64.urlsafe_b64encode(name[:_PREFIX_BYTES]).decode().rstrip("=")
+
+    def tagged(self, prefix: str, *, seed: str) -> str:
+        """A prefix's hash under a pad that the seed makes: in an event it tells nothing to whoever lacks the key.
+
+        Plain hashes would: masks show all but a few digits, so whoever knows one number of each hash could read the rest.
+        """
+        pad = hmac.digest(self._tags, seed.encode(), "sha256")
+        blinded = bytes(a ^ b for a, b in zip(base64.urlsafe_b64decode(prefix + "="), pad, strict=False))
+        return base64.urlsafe_b64encode(blinded).decode().rstrip("=")
+
+    def untagged(self, tag: str, *, seed: str) -> str:
+        """The prefix's hash again."""
+        return self.tagged(tag, seed=seed)
 
     def code(self, *, log: str, e164: str, verification_id: str, seed: str, digits: int) -> str:
         """The code of a verification: the same on every resend."""
@@ -69,6 +92,20 @@ class Keyring:
     def _seal(self, stream: str, random: bytes) -> bytes:
         return hmac.digest(self._ids, stream.encode() + random, "sha256")[:_SEAL_BYTES]
 
+    def receipt_reference(self, provider: str, *, log: str, verification_id: str, send: int) -> str:
+        """What a provider gives back with its report of a message: which one it is, sealed for that provider alone."""
+        text = f"{log}.{verification_id.removeprefix(_VERIFICATION_PREFIX)}.{send}"
+        return f"{text}.{_text(hmac.digest(self._receipts, f'{provider}.{text}'.encode(), 'sha256'))}"
+
+    def read_receipt_reference(self, provider: str, reference: str) -> tuple[str, str, int] | None:
+        """Log, verification and number of the message; None when this was not made here for that provider."""
+        text, _, seal = reference.rpartition(".")
+        expected = _text(hmac.digest(self._receipts, f"{provider}.{text}".encode(), "sha256"))
+        if not hmac.compare_digest(seal.encode(), expected.encode()):
+            return None
+        log, verification, send = text.split(".")
+        return log, _VERIFICATION_PREFIX + verification, int(send)
+
     @property
     def log_origin(self) -> str:
         """The name of the transparency log: the same for as long as the root is."""
@@ -82,9 +119,21 @@ class Keyring:
         """Tells two roots apart and nothing else: 128 bits of a key that is used for nothing."""
         return self._derive("fingerprint")[:16]
 
+    def challenge_key(self) -> bytes:
+        """Seals the challenges that public keys are asked for."""
+        return self._derive("challenge")
+
     def webhook_secret(self) -> bytes:
         """The secret that signs messages to a `webhook:` provider unless one is configured."""
         return self._derive("sms-webhook")
+
+    def endpoint_secret(self, log: str, endpoint_id: str, *, number: int) -> bytes:
+        """What signs posts to an account's endpoint (`v1`) after `number` - 1 others were given up: 256 bits."""
+        return self._derive(f"webhook/{log}/{endpoint_id}/{number}")
+
+    def endpoint_key(self, log: str, endpoint_id: str, *, number: int) -> Ed25519PrivateKey:
+        """The same for the signature that needs no shared secret (`v1a`)."""
+        return Ed25519PrivateKey.from_private_bytes(self._derive(f"webhook-ed25519/{log}/{endpoint_id}/{number}"))
 
     def _derive(self, purpose: str) -> bytes:
         return HKDF(algorithm=SHA256(), length=32, salt=b"doneotp/1", info=purpose.encode()).derive(self._root)

@@ -15,6 +15,7 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
 
+from application.guard import EVENTS_READ_MAX, WATCHED, Guard
 from application.mapper import EventMapper
 from application.ports import Entropy, LogRecorder, Record, Snapshot
 from domain import account as accounts
@@ -22,13 +23,14 @@ from domain import verification as verifications
 from domain.account import Account
 from domain.codec import UnreadableEvent, decode, encode
 from domain.events import TOPICS, Event
+from domain.policy import Policy
 from domain.verification import Verification
 
 LOGS_CACHED_MAX: Final = 20_000
 STREAMS_CACHED_MAX: Final = 200_000
 CATCH_UP_ROWS: Final = 5_000
 SNAPSHOT_EVERY_EVENTS: Final = 1_000
-SNAPSHOT_TOPICS: Final = {"account": "Account.state.1", "verification": "Verification.state.2"}
+SNAPSHOT_TOPICS: Final = {"account": "Account.state.2", "verification": "Verification.state.3"}
 """Raise the number when a state's shape or fold changes: older snapshots are then ignored and replaced."""
 _ACCOUNT_STREAM: Final = ""
 
@@ -62,8 +64,17 @@ class Ledger(Application[str]):
 
     name = "ledger"
 
-    def __init__(self, recorder: LogRecorder, entropy: Entropy, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        recorder: LogRecorder,
+        entropy: Entropy,
+        *,
+        monotonic: Callable[[], float],
+        guard: Guard | None = None,
+    ) -> None:
         self.logs_recorder = recorder
+        self.guard = guard
+        """Counts what goes by here; None where nothing is sent."""
         self._entropy = entropy
         self._monotonic = monotonic
         self._logs: OrderedDict[str, CachedLog] = OrderedDict()
@@ -185,6 +196,15 @@ class Ledger(Application[str]):
                 cached.confirmed_at = now
                 return news
 
+    def watch(self, log: str, policy: Policy) -> None:
+        """Make sure that the guard knows a log as far as it is cached."""
+        guard, position = self.guard, self._logs[log].position
+        if guard is None or guard.is_at(log, position):
+            return
+        rows = self.logs_recorder.select_log(log, after=max(0, position - EVENTS_READ_MAX), limit=EVENTS_READ_MAX)
+        recent = (decode(row.topic, row.state) for row in rows if row.topic in WATCHED and row.id <= position)
+        guard.begin(log, recent, position=position, policy=policy)
+
     def record(self, log: str, stream: str, *, version: int, position: int, event: Event) -> Record:
         """An event with its place. The id is random but for the position, which makes finding it a key look-up."""
         return Record(
@@ -204,6 +224,7 @@ class Ledger(Application[str]):
         log: str,
         *,
         records: Sequence[Record],
+        events: Sequence[Event],
         account: Folded[Account],
         streams: dict[str, Folded[Verification]],
         asked_at: float,
@@ -215,6 +236,9 @@ class Ledger(Application[str]):
         cached.confirmed_at = asked_at
         for stream, folded in streams.items():
             self._keep(cached, stream, folded)
+        if self.guard is not None:
+            for record, event in zip(records, events, strict=True):
+                self.guard.follow(log, record.id, event)
 
     def forget(self, log: str) -> None:
         """Drop all that is cached of a log."""
@@ -316,6 +340,8 @@ class Ledger(Application[str]):
                 folded.state = verifications.evolve(folded.state, event)
                 folded.version = record.originator_version
         cached.position = max(cached.position, record.id)
+        if self.guard is not None:
+            self.guard.follow(cached.log, record.id, event)
 
     def _keep(self, cached: CachedLog, stream: str, folded: Folded[Verification]) -> None:
         cached.streams.add(stream)

@@ -125,6 +125,7 @@ class Message:
     code: str
     accepted_at: datetime
     account: str
+    price_credits: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,10 @@ from hmac import compare_digest
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
+from application import guard
+from application.guard import OFF
 from application.keyring import NONCE_BYTES, Keyring, stream_in
 from application.ports import Entropy
 from application.tokens import Claims, Tokens
@@ -31,6 +34,7 @@ from domain.events import (
     Verified,
 )
 from domain.phone import PhoneNumber
+from domain.policy import Policy
 from domain.refusals import (
     IdempotencyKeyReused,
     InvalidToken,
@@ -41,6 +45,7 @@ from domain.refusals import (
     WrongCode,
 )
 from domain.verification import Attempt, Caller, Handoff, NewCode
+from domain.words import is_personal
 
 ACCOUNT_STREAM: Final = ""
 
@@ -90,6 +95,7 @@ class Outgoing:
     text: str = ""
     send: int = 0
     at: datetime | None = None
+    price_credits: int = 0
 
     @property
     def is_new(self) -> bool:
@@ -112,10 +118,20 @@ class SendCode:
     web_origin: str = ""
     app_hash: str = ""
     metadata: dict[str, str | int | float | bool | None] | None = None
+    is_public: bool = False
+    has_solved: bool = False
+    """Whether the challenge that a public key may be asked for was solved."""
 
     @property
     def idempotency(self) -> str:
         return self.caller.idempotency
+
+    @property
+    def guarded_by(self) -> Policy | None:
+        """The policy under which the fraud guard looks at this message; None when it does not."""
+        policy = self.holder.policy
+        is_test = self.log != self.holder.id
+        return None if policy.guard == OFF or (is_test and not policy.guard_test_keys) else policy
 
     def decide(self, draft: Draft) -> Decision[Outgoing]:
         """CodeRequested and, on a live log, CreditDebited right after it."""
@@ -139,7 +155,10 @@ class SendCode:
             policy=self.holder.policy,
             now=now,
         )
+        requested = replace(requested, prefix_tag=self._tag(requested))
+        self._require_open(draft, is_known=draft.verification(stream).verified_at is not None)
         debited = accounts.debit(draft.account, requested)
+        draft.sends(self.phone)
         events: list[tuple[str, Event]] = [(stream, requested)]
         if debited is not None:
             events.append((ACCOUNT_STREAM, debited))
@@ -151,7 +170,23 @@ class SendCode:
             digits=requested.digits,
         )
         text = verifications.message(requested, code)
-        return Decision(Outgoing(_sent(requested), code, text, requested.send, now), tuple(events))
+        price = requested.price_credits
+        return Decision(Outgoing(_sent(requested), code, text, requested.send, now, price), tuple(events))
+
+    def _tag(self, requested: CodeRequested) -> str:
+        return self.keyring.tagged(self.keyring.prefix_of(self.log, self.phone.e164), seed=requested.seed)
+
+    def _require_open(self, draft: Draft, *, is_known: bool) -> None:
+        """The fraud guard; raises DestinationBlocked or ChallengeRequired."""
+        policy = self.guarded_by
+        if policy is not None:
+            guard.require_open(
+                draft.guarded(self.phone, policy),
+                policy=policy,
+                is_public=self.is_public,
+                has_solved=self.has_solved,
+                is_known=is_known,
+            )
 
     def replay(self, event: Event) -> Outgoing:
         if not isinstance(event, CodeRequested):
@@ -319,7 +354,7 @@ class RecordSent:
             verification_id=self.verification_id,
             send=self.send,
             provider=self.provider,
-            message_id=self.message_id,
+            message_id="" if is_personal(self.message_id) else self.message_id,  # providers name messages as they like
             segments=self.segments,
             cost_micros=self.cost_micros,
             cost_currency=self.cost_currency,

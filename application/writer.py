@@ -31,6 +31,9 @@ from domain import verification as verifications
 from domain.account import Account
 from domain.codec import decode
 from domain.events import ClockAdvanced, CreditAdded, Event
+from domain.guard import OPEN, Verdict
+from domain.phone import PhoneNumber
+from domain.policy import Policy
 from domain.refusals import IdempotencyKeyReused, Overloaded, Refusal, ServiceUnavailable
 from domain.verification import Verification
 
@@ -60,7 +63,9 @@ class Draft:
         self.folded = cached.account
         self.streams: dict[str, Folded[Verification]] = {}
         self.records: list[Record] = []
+        self.events: list[Event] = []
         self.idempotent: dict[str, Event] = {}
+        self._ahead: dict[str, int] = {}
         self._ledger = ledger
         self._position = cached.position
         self._clock_now = now
@@ -101,6 +106,21 @@ class Draft:
         self.folded = folded
         self.streams.update(streams)
         self.records.extend(records)
+        self.events.extend(event for _, event in events)
+
+    def guarded(self, phone: PhoneNumber, policy: Policy) -> Verdict:
+        """What the fraud guard says of a message to a number; open where there is no guard."""
+        guard = self._ledger.guard
+        if guard is None:
+            return OPEN
+        place = guard.place(self.log, phone)
+        return guard.judge(self.log, place, policy=policy, now=self.now, ahead=self._ahead)
+
+    def sends(self, phone: PhoneNumber) -> None:
+        """A message to a number is decided: those that this batch decides after it must know."""
+        guard = self._ledger.guard
+        if guard is not None:
+            guard.reserve(self.log, guard.place(self.log, phone), self._ahead)
 
     def _stream(self, stream: str) -> Folded[Verification]:
         folded = self.streams.get(stream) or self._ledger.stream(self.log, stream)
@@ -339,7 +359,12 @@ class Writer:
         for log, draft in writing.items():
             if log not in moved:
                 ledger.appended(
-                    log, records=draft.records, account=draft.folded, streams=draft.streams, asked_at=asked_at
+                    log,
+                    records=draft.records,
+                    events=draft.events,
+                    account=draft.folded,
+                    streams=draft.streams,
+                    asked_at=asked_at,
                 )
                 touched.setdefault(log, set()).update(draft.streams)
                 if moved:  # what follows may fail, and these must not be decided twice then
@@ -365,6 +390,10 @@ class Writer:
         """Decide every ticket against what is stored and what those before it decided."""
         ledger = self._ledger
         ledger.prepare([(ticket.command.log, ticket.command.stream) for ticket in tickets])
+        guarded = {ticket.command.log: getattr(ticket.command, "guarded_by", None) for ticket in tickets}
+        for log, policy in guarded.items():
+            if policy is not None:
+                ledger.watch(log, policy)
         earlier = self._find_idempotent(tickets)
         now = self._clock.now()
         drafts: dict[str, Draft] = {}

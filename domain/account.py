@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
-from domain import periods, refusals
+from domain import periods, refusals, webhooks
 from domain.events import (
     AccountOpened,
     AccountResumed,
@@ -25,12 +25,19 @@ from domain.events import (
     PolicyChanged,
     RateCardAdopted,
     StatementIssued,
+    WebhookEndpointAdded,
+    WebhookEndpointDisabled,
+    WebhookEndpointEnabled,
+    WebhookEndpointRemoved,
+    WebhookSecretRotated,
 )
 from domain.keys import KeyKind
 from domain.policy import BOUNDS, Policy
 from domain.rates import FLAT, RateCard, require_sound
 from domain.refusals import InsufficientCredit, InvalidRequest, StateConflict
 from domain.verification import Handoff
+from domain.webhooks import Endpoint
+from domain.words import require_words
 
 CREDITS_MAX: Final = 10**15
 KEYS_MAX: Final = 200
@@ -39,6 +46,7 @@ KEYS_EVER_MAX: Final = 5_000
 """Keys an account may ever have had: revoked ones are remembered, so that they can be named as revoked."""
 CLOCK_ADVANCE_MAX_SECONDS: Final = 366 * 86_400
 CARDS_WAITING_MAX: Final = 12
+NAME_MAX: Final = 120
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -75,6 +83,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     clock_advanced_seconds: int = 0
     cards: tuple[Adopted, ...] = ()
     closed_period: str = ""
+    webhooks: tuple[Endpoint, ...] = ()
 
     @property
     def available(self) -> int:
@@ -94,8 +103,7 @@ def open_account(
     """Begin a log; raises StateConflict when it has begun, InvalidRequest on a bad name."""
     if account.opened_at is not None:
         raise StateConflict
-    if not 1 <= len(name) <= 120 or not name.isprintable():
-        raise InvalidRequest("name must be 1 to 120 printable characters.")
+    require_words(name, field="name", most=NAME_MAX)
     return AccountOpened(at=now, account_id=account_id, name=name, mode=mode, by=by)
 
 
@@ -106,8 +114,7 @@ def add_credit(
     require_open(account)
     if not 1 <= credits <= CREDITS_MAX or account.added + credits > CREDITS_MAX:
         raise InvalidRequest(f"credits must be 1 to {CREDITS_MAX}, also in total.")
-    if not 1 <= len(reference) <= 120 or not reference.isprintable():
-        raise InvalidRequest("reference must be 1 to 120 printable characters.")
+    require_words(reference, field="reference", most=NAME_MAX)
     return CreditAdded(at=now, credits=credits, reference=reference, by=by, idempotency=idempotency)
 
 
@@ -161,8 +168,7 @@ def issue_key(
     active = sum(key.revoked_at is None for key in account.keys.values())
     if active >= KEYS_MAX or len(account.keys) >= KEYS_EVER_MAX:
         raise InvalidRequest(f"An account has at most {KEYS_MAX} active keys, and {KEYS_EVER_MAX} over its life.")
-    if len(name) > 120 or not (name.isprintable()):
-        raise InvalidRequest("name must be at most 120 printable characters.")
+    require_words(name, field="name", least=0, most=NAME_MAX)
     return KeyIssued(at=now, issued_key_id=key_id, kind=kind, hash=key_hash, name=name, origins=origins, by=by)
 
 
@@ -190,8 +196,7 @@ def change_policy(account: Account, *, changes: dict[str, int], by: str, now: da
 def suspend(account: Account, *, reason: str, by: str, now: datetime) -> AccountSuspended | None:
     """Stop the account; None when it is stopped already. Raises InvalidRequest without a reason."""
     require_open(account)
-    if not 1 <= len(reason) <= 240 or not reason.isprintable():
-        raise InvalidRequest("reason must be 1 to 240 printable characters.")
+    require_words(reason, field="reason", most=2 * NAME_MAX)
     return None if account.suspended else AccountSuspended(at=now, reason=reason, by=by)
 
 
@@ -295,6 +300,14 @@ def evolve(account: Account, event: Event) -> Account:
             return replace(account, suspended="")
         case ClockAdvanced():
             return replace(account, clock_advanced_seconds=account.clock_advanced_seconds + event.seconds)
+        case (
+            WebhookEndpointAdded()
+            | WebhookSecretRotated()
+            | WebhookEndpointDisabled()
+            | WebhookEndpointEnabled()
+            | WebhookEndpointRemoved()
+        ):
+            return replace(account, webhooks=webhooks.evolve(account.webhooks, event))
         case _:
             return account
 

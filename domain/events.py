@@ -32,7 +32,10 @@ class Answerable(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CodeRequested(Answerable, frozen=True, kw_only=True, omit_defaults=True):
-    """A code was asked for. `seed` and the secret key give the code; a resend repeats both `verification_id` and seed."""
+    """A code was asked for. `seed` and the secret key give the code; a resend repeats both `verification_id` and seed.
+
+    `prefix_tag` tells the holder of the secret key which requests went to one prefix, and nobody else anything.
+    """
 
     verification_id: str
     phone: str
@@ -49,6 +52,7 @@ class CodeRequested(Answerable, frozen=True, kw_only=True, omit_defaults=True):
     web_origin: str = ""
     app_hash: str = ""
     metadata: dict[str, str | int | float | bool | None] = {}
+    prefix_tag: str = ""
 
 
 class CodeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -243,6 +247,46 @@ class ClockAdvanced(Answerable, frozen=True, kw_only=True, omit_defaults=True):
     seconds: int
 
 
+class WebhookEndpointAdded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """From here on facts of these types are posted to `url`. What signs them is derived, and never here."""
+
+    endpoint_id: str
+    url: str
+    types: tuple[str, ...]
+    by: str = ""
+
+
+class WebhookSecretRotated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Posts are signed with another secret, and with the one before it as well until `previous_until`."""
+
+    endpoint_id: str
+    secret_number: int
+    previous_until: datetime
+    by: str = ""
+
+
+class WebhookEndpointDisabled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Nothing more is posted there: by an operator, or because the receiver said that it is gone."""
+
+    endpoint_id: str
+    reason: str
+    by: str = ""
+
+
+class WebhookEndpointEnabled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Facts are posted there again, from here on."""
+
+    endpoint_id: str
+    by: str = ""
+
+
+class WebhookEndpointRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The endpoint ended, and what waited for it."""
+
+    endpoint_id: str
+    by: str = ""
+
+
 VERIFICATION_EVENTS: Final = (
     CodeRequested,
     CodeSent,
@@ -267,6 +311,11 @@ ACCOUNT_EVENTS: Final = (
     RateCardAdopted,
     StatementIssued,
     ClockAdvanced,
+    WebhookEndpointAdded,
+    WebhookSecretRotated,
+    WebhookEndpointDisabled,
+    WebhookEndpointEnabled,
+    WebhookEndpointRemoved,
 )
 TYPES: Final[dict[str, type[Event]]] = {
     f"{event.__name__}.v1": event for event in (*VERIFICATION_EVENTS, *ACCOUNT_EVENTS)

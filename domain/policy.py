@@ -19,6 +19,24 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     failures_window_seconds: int = 86_400
     token_lifetime_seconds: int = 600
 
+    # The fraud guard, see domain/guard.py. It is 0 off, 1 counting only, 2 on.
+    guard: int = 2
+    guard_test_keys: int = 0
+    guard_window_seconds: int = 3_600
+    guard_grace_seconds: int = 120
+    guard_prefix_unverified_max: int = 30
+    guard_lead_unverified_max: int = 44
+    guard_country_unverified_max: int = 48
+    guard_account_unverified_max: int = 52
+    guard_failed_checks_max: int = 200
+    guard_conversion_percent_min: int = 40
+    guard_new_prefix_percent_min: int = 66
+    guard_success_percent_min: int = 20
+    guard_block_seconds: int = 14_400
+    guard_probe_sends: int = 5
+    guard_challenge_secret_keys: int = 0
+    guard_challenge_bits: int = 16
+
 
 BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "code_digits": (4, 10),
@@ -27,6 +45,22 @@ BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "attempts_per_verification_max": (1, 5),
     "failures_per_number_max": (1, 20),
     "token_lifetime_seconds": (60, 3_600),
+    "guard": (0, 2),
+    "guard_test_keys": (0, 1),
+    "guard_window_seconds": (600, 86_400),
+    "guard_grace_seconds": (60, 1_800),
+    "guard_prefix_unverified_max": (3, 100_000),
+    "guard_lead_unverified_max": (3, 1_000_000),
+    "guard_country_unverified_max": (3, 1_000_000),
+    "guard_account_unverified_max": (3, 1_000_000),
+    "guard_failed_checks_max": (10, 1_000_000),
+    "guard_conversion_percent_min": (1, 95),
+    "guard_new_prefix_percent_min": (1, 95),
+    "guard_success_percent_min": (1, 95),
+    "guard_block_seconds": (600, 86_400),
+    "guard_probe_sends": (1, 100),
+    "guard_challenge_secret_keys": (0, 1),
+    "guard_challenge_bits": (8, 24),
 }
 """What `policy set` accepts, inclusive. Limits that protect numbers can be tightened, never loosened."""
 

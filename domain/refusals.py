@@ -169,6 +169,12 @@ class DestinationBlocked(Refusal):
     code = "destination_blocked"
 
 
+class ChallengeRequired(Refusal):
+    """Traffic to this destination looks unusual; solve the challenge and send again with the answer."""
+
+    code = "challenge_required"
+
+
 class ApiRateLimited(Refusal):
     """More requests came from this key than it may make in this time."""
 

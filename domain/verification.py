@@ -102,6 +102,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     handoffs: tuple[Handoff, ...] = ()
     sent: tuple[Handoff, ...] = ()
     tokens: tuple[Token, ...] = ()
+    verified_at: datetime | None = None
+    """When the number was verified last, however long ago."""
 
 
 class NewCode(msgspec.Struct, frozen=True, kw_only=True):
@@ -375,7 +377,13 @@ def evolve(verification: Verification, event: Event) -> Verification:
                 current = replace(current, outcome="verified")
             earned = Token(event.token_id, event.verification_id, event.phone, event.at, event.token_expires_at)
             kept = tuple(token for token in verification.tokens if token.expires_at > event.at)
-            return replace(verification, current=current, failures=(), tokens=(*kept, earned)[-TOKENS_KEPT_MAX:])
+            return replace(
+                verification,
+                current=current,
+                failures=(),
+                tokens=(*kept, earned)[-TOKENS_KEPT_MAX:],
+                verified_at=event.at,
+            )
         case TokenRedeemed():
             tokens = tuple(
                 replace(token, redeemed=True) if token.id == event.token_id else token for token in verification.tokens

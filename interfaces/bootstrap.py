@@ -14,17 +14,25 @@ from litestar.types import ASGIApp
 
 from application.accounts import Administration
 from application.dispatch import Dispatcher
+from application.guard import Guard
 from application.keyring import Keyring
 from application.ledger import Ledger
-from application.ports import Message, Provider
+from application.ports import Message
+from application.receipts import Receipts
 from application.routing import ByMode, Router
 from application.tokens import Tokens
 from application.verifications import RecordDelivery
+from application.webhooks import Webhooks
 from application.writer import Writer
-from domain.routing import checked_routes
-from interfaces import first_account, logs, secrets
-from interfaces.http import app
+from domain.guard import Reason
+from interfaces import carriers, first_account, logs, secrets
+from interfaces.guard.challenge import Challenge
+from interfaces.guard.pow import ProofOfWork
+from interfaces.guard.siteverify import ADDRESSES, SiteVerify
+from interfaces.http import app, widget
+from interfaces.http import receipts as receipt_routes
 from interfaces.http.desk import Desk
+from interfaces.http.streams import Streams
 from interfaces.postgres import fingerprint
 from interfaces.postgres.abandoned import Sweep
 from interfaces.postgres.recorder import PostgresLogRecorder
@@ -32,7 +40,6 @@ from interfaces.settings import Settings
 from interfaces.sms.inbox import InboxProvider, InboxStore
 from interfaces.sms.nobody import Nobody
 from interfaces.sms.scenario import ScenarioProvider
-from interfaces.sms.webhook import WebhookProvider
 from interfaces.world import SystemClock, SystemEntropy
 
 DRAIN_SECONDS: Final = 20.0
@@ -48,6 +55,7 @@ class Books:
     writer: Writer
     keyring: Keyring
     administration: Administration
+    webhooks: Webhooks
 
 
 @contextlib.contextmanager
@@ -55,13 +63,15 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     """An open ledger, on a database that is migrated. Raises SecretUnusable on one that was begun under another root."""
     entropy = SystemEntropy()
     recorder = PostgresLogRecorder(conninfo, readers_max=readers_max)
-    ledger = Ledger(recorder, entropy, monotonic=time.monotonic)
-    writer = Writer(ledger, SystemClock(), on_failure=_failure("writer"))
     keyring = Keyring(root)
+    guard = Guard(keyring, on_trip=_guard_tripped)
+    ledger = Ledger(recorder, entropy, monotonic=time.monotonic, guard=guard)
+    writer = Writer(ledger, SystemClock(), on_failure=_failure("writer"))
     writer.start()
     try:
         fingerprint.require(recorder, keyring.fingerprint())
-        yield Books(recorder, ledger, writer, keyring, Administration(writer, keyring, entropy))
+        administration = Administration(writer, keyring, entropy)
+        yield Books(recorder, ledger, writer, keyring, administration, Webhooks(writer, keyring, entropy))
     finally:
         writer.close()
         recorder.close()
@@ -74,6 +84,7 @@ class Service:
 
     application: ASGIApp
     dispatcher: Dispatcher
+    streams: Streams
 
 
 @contextlib.asynccontextmanager
@@ -87,15 +98,18 @@ async def service(
 ) -> AsyncIterator[Service]:
     """The service on the running loop. Leaving drains it: what was accepted is handed over and recorded."""
     entropy, clock = SystemEntropy(), SystemClock()
-    live = _live_provider(settings, inbox, books.keyring)
+    live = carriers.providers(settings, books.keyring, inbox)
     tests = ScenarioProvider(
         Nobody() if inbox is None else InboxProvider(inbox),
         report=lambda message, delivered, reason: _report(books.writer, message, delivered=delivered, reason=reason),
     )
 
-    router = Router({live.name: live}, checked_routes({}, known=[live.name]), clock)
+    challenge = _challenge(settings, books.keyring, clock, entropy)
+    router = Router(live, carriers.routes(settings), clock)
+    receipts = Receipts(books.writer, books.keyring, reported=router.reported)
     dispatcher = Dispatcher(books.writer, clock, ByMode(live=router, tests=tests), on_failure=_failure("dispatcher"))
     sweep = Sweep(books.recorder, books.writer, clock, on_failure=_failure("sweep"))
+    streams = Streams()
     desk = Desk(
         ledger=books.ledger,
         recorder=books.recorder,
@@ -106,31 +120,35 @@ async def service(
         clock=clock,
         entropy=entropy,
         inbox=inbox,
+        streams=streams,
         trusted_proxies=settings.trusted_proxies,
+        challenge=challenge,
         pages_need_origins=settings.env == "production",
         demo=first_account.derived(secrets.root(settings)) if settings.env == "development" else None,
     )
-    application = app.build(desk, process=process, on_failure=_request_failure, extra=extra)
+    reports = receipt_routes.routes(receipts, carriers.signatures(settings), clock)
+    application = app.build(desk, process=process, on_failure=_request_failure, extra=(*extra, *reports))
     dispatcher.start()
     sweep.start()
     try:
-        yield Service(application, dispatcher)
+        yield Service(application, dispatcher, streams)
     finally:
         if not await dispatcher.drain(timeout_seconds=DRAIN_SECONDS):
             logs.log.warning("drain_timed_out", count=dispatcher.waiting)
         await sweep.stop()
         await dispatcher.stop()
         tests.close()
-        if isinstance(live, WebhookProvider):
-            await live.close()
+        await challenge.close()
+        await carriers.close(live)
 
 
-def _live_provider(settings: Settings, inbox: InboxStore | None, keyring: Keyring) -> Provider:
-    first = settings.sms[0]
-    if first == "inbox":
-        assert inbox is not None, "settings refuse the inbox provider where there is no inbox"
-        return InboxProvider(inbox)
-    return WebhookProvider(first.removeprefix("webhook:"), secret=settings.webhook_secret or keyring.webhook_secret())
+def _challenge(settings: Settings, keyring: Keyring, clock: SystemClock, entropy: SystemEntropy) -> Challenge:
+    kind, _, site_key = settings.challenge.partition(":")
+    service = next((name for name in ADDRESSES if name == kind), None)
+    if service is not None:
+        secret = settings.challenge_secret
+        return SiteVerify(service, site_key=site_key, secret=secret, script=widget.CHALLENGE_ADDRESS)
+    return ProofOfWork(keyring.challenge_key(), clock=clock, entropy=entropy, script=widget.CHALLENGE_ADDRESS)
 
 
 def _report(writer: Writer, message: Message, *, delivered: bool, reason: str) -> None:
@@ -142,6 +160,11 @@ def _report(writer: Writer, message: Message, *, delivered: bool, reason: str) -
 
 def _failure(part: str) -> Callable[[BaseException], None]:
     return lambda error: logs.failure(part, error)
+
+
+def _guard_tripped(log: str, reason: Reason) -> None:
+    """Without what was shut: a prefix is most of a number. `guard show` names it, masked."""
+    logs.log.warning("guard_tripped", log=log, reason=reason.scope, count=reason.bad)
 
 
 def _request_failure(error: BaseException, request_id: str) -> None:

@@ -95,6 +95,7 @@ async def serve(
         _calm_collector()
         ready()
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        service.streams.close()
         server.should_exit = True
         await serving
         stopping.cancel()

@@ -32,6 +32,11 @@ from domain.events import (
     TokenRedeemed,
     VerificationCancelled,
     Verified,
+    WebhookEndpointAdded,
+    WebhookEndpointDisabled,
+    WebhookEndpointEnabled,
+    WebhookEndpointRemoved,
+    WebhookSecretRotated,
 )
 from projections.arrays import array
 from projections.facts import Batch
@@ -172,5 +177,21 @@ def _end_of_administration(event: Event) -> tuple[str, str]:
             return "issued", f"statement of {event.period}, credits: {event.credits}"
         case ClockAdvanced():
             return "advanced", f"seconds: {event.seconds}"
+        case _:
+            return _end_of_webhook(event)
+
+
+def _end_of_webhook(event: Event) -> tuple[str, str]:
+    match event:
+        case WebhookEndpointAdded():
+            return "added", f"{event.endpoint_id}: {', '.join(event.types)} to {event.url}"
+        case WebhookSecretRotated():
+            return "rotated", f"{event.endpoint_id}: secret {event.secret_number}"
+        case WebhookEndpointDisabled():
+            return "disabled", f"{event.endpoint_id}: {event.reason}"
+        case WebhookEndpointEnabled():
+            return "enabled", event.endpoint_id
+        case WebhookEndpointRemoved():
+            return "removed", event.endpoint_id
         case _:
             return "", ""

@@ -5,11 +5,16 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support import postgres
 from tests.support.postgres import Cluster
 from tests.support.server import Server, serving
+
+# How long an example takes says something of the machine, which others may share.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

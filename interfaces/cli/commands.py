@@ -52,6 +52,7 @@ VKEY = Argument(
     "--vkey", metavar="FILE", help="the log's keys as you know them, one vkey a line (default: those in the bundle)"
 )
 
+TEST_SIDE = Argument("--test", action="store_true", help="of the account's test keys instead")
 PERIOD = Argument("--period", metavar="P", required=True, help="a month, UTC, such as 2026-11")
 TREE_SIZE = Argument(
     "--tree-size",
@@ -60,14 +61,19 @@ TREE_SIZE = Argument(
     help="as of the first N events of the account's log (default: all that is sealed)",
 )
 
+ENDPOINT = Argument("endpoint", metavar="ENDPOINT", help="the endpoint's id, we_…")
+MODE = Argument("--mode", choices=("live", "test"), default="live", help="of live or of test keys (default: live)")
+
 GROUPS = {
     "accounts": "open accounts and look after them",
     "credits": "add credits to an account",
     "keys": "issue and revoke an account's API keys",
     "policy": "read and change the rules an account lives by",
+    "guard": "what the fraud guard has shut, and what it would have",
     "audit": "prove the ledger, and check what others prove",
     "billing": "statements of what an account's messages cost, month by month",
     "ratecards": "what a message costs an account, by country",
+    "webhooks": "post an account's events to endpoints of its own, and see what became of them",
     "projections": "look at the views and build them again",
 }
 
@@ -248,6 +254,29 @@ COMMANDS = (
         "billing periods", "list an account's months: balances, credits, open or closed", "billing:periods", ACCOUNT
     ),
     Command(
+        "guard show",
+        "show what the fraud guard has shut or asks a challenge for, and why",
+        "guard:show",
+        ACCOUNT,
+        TEST_SIDE,
+    ),
+    Command(
+        "guard simulate",
+        "replay the ledger under other thresholds: messages stopped, credits saved, users lost",
+        "guard:simulate",
+        ACCOUNT,
+        Argument(
+            "changes",
+            metavar="NAME=VALUE",
+            nargs="*",
+            type=change,
+            help="settings of the policy that are to be otherwise",
+        ),
+        Argument("--from", metavar="T", dest="since", help="an RFC 3339 moment (default: the log's beginning)"),
+        Argument("--to", metavar="T", dest="until", help="an RFC 3339 moment (default: the log's end)"),
+        TEST_SIDE,
+    ),
+    Command(
         "ratecards adopt",
         "charge an account by another rate card from a moment on",
         "ratecards:adopt",
@@ -257,6 +286,123 @@ COMMANDS = (
     ),
     Command(
         "ratecards show", "show the rate card in force, and those that wait for their day", "ratecards:show", ACCOUNT
+    ),
+    Command(
+        "webhooks add",
+        "post an account's events to a URL from now on; prints what they are verified with",
+        "webhooks:add",
+        ACCOUNT,
+        Argument("url", metavar="URL", help="https://host/path, without user, query and fragment"),
+        Argument(
+            "--type",
+            metavar="T",
+            action="append",
+            default=[],
+            dest="types",
+            help="such as verification.verified, verification.* or account.*; repeat for more (default: verification.*)",
+        ),
+        MODE,
+    ),
+    Command("webhooks list", "list the endpoints of an account and how they fare", "webhooks:list_", ACCOUNT, MODE),
+    Command(
+        "webhooks show",
+        "show an endpoint and what its posts are verified with",
+        "webhooks:show",
+        ACCOUNT,
+        ENDPOINT,
+        MODE,
+    ),
+    Command(
+        "webhooks rotate",
+        "sign with a new secret, and for a while with the last one as well",
+        "webhooks:rotate",
+        ACCOUNT,
+        ENDPOINT,
+        Argument(
+            "--overlap-hours",
+            metavar="H",
+            type=whole_number(least=0, most=168),
+            default=24,
+            help="how long the last secret signs as well (default: 24)",
+        ),
+        MODE,
+    ),
+    Command("webhooks enable", "post to an endpoint again", "webhooks:enable", ACCOUNT, ENDPOINT, MODE),
+    Command(
+        "webhooks disable",
+        "post nothing more to an endpoint; what waits is kept",
+        "webhooks:disable",
+        ACCOUNT,
+        ENDPOINT,
+        Argument("--reason", metavar="REASON", default="by the operator", help="why; kept in the ledger"),
+        MODE,
+    ),
+    Command("webhooks remove", "end an endpoint, and what waits for it", "webhooks:remove", ACCOUNT, ENDPOINT, MODE),
+    Command(
+        "webhooks deliveries",
+        "list deliveries, newest first, with each attempt",
+        "webhooks:deliveries",
+        ACCOUNT,
+        Argument("--endpoint", metavar="ENDPOINT", default="", help="only to this one"),
+        Argument("--status", choices=("waiting", "delivered", "given_up"), default="", help="only these"),
+        Argument(
+            "--before",
+            metavar="P",
+            type=whole_number(least=1, most=10**15),
+            help="only events before this position of the log",
+        ),
+        Argument(
+            "--limit", metavar="N", type=whole_number(least=1, most=1_000), default=50, help="how many (default: 50)"
+        ),
+        MODE,
+    ),
+    Command(
+        "webhooks replay",
+        "deliver events once more, byte for byte: one by its id, or an account's from one moment or position to another",
+        "webhooks:replay",
+        Argument("event_id", metavar="EVENT_ID", nargs="?", help="the event's id, as GET /v1/events shows it"),
+        Argument("--account", metavar="ACCOUNT", default="", help="whose events, with --from"),
+        Argument("--from", metavar="T", dest="since", default="", help="an RFC 3339 moment, or a position"),
+        Argument("--to", metavar="T", dest="until", default="", help="the same, included (default: the last event)"),
+        Argument("--endpoint", metavar="ENDPOINT", default="", help="only to this one (default: all that want them)"),
+        MODE,
+    ),
+    Command(
+        "listen",
+        "forward an account's events to a URL of yours as they come, signed as a webhook is",
+        "listen:run",
+        Argument("--forward-to", metavar="URL", required=True, help="such as http://127.0.0.1:3000/hooks"),
+        Argument(
+            "--key",
+            metavar="SOURCE",
+            default="-",
+            help="where the secret key is read: env:NAME, or - for standard input (default: -)",
+        ),
+        Argument("--url", metavar="BASE", default="", help="where DoneOTP answers (default: as configured here)"),
+        Argument(
+            "--type",
+            metavar="T",
+            action="append",
+            default=[],
+            dest="types",
+            help="such as verification.verified; repeat for more (default: verification.*)",
+        ),
+        Argument(
+            "--after",
+            metavar="P",
+            type=whole_number(least=0, most=10**15),
+            help="begin after this position (default: with what comes next)",
+        ),
+        Argument("--once", action="store_true", help="end when all that is recorded is forwarded"),
+    ),
+    Command(
+        "trigger",
+        "post a signed example of an event to an endpoint, now and once",
+        "trigger:run",
+        Argument("type", metavar="TYPE", help="such as verification.verified"),
+        ACCOUNT,
+        ENDPOINT,
+        MODE,
     ),
     Command(
         "projections status",

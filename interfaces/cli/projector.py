@@ -1,4 +1,4 @@
-"""The process of `serve` that keeps the views and seals the log. Started by the supervisor, never by hand.
+"""The process of `serve` that keeps the views, seals the log and posts webhooks. Started by the supervisor, never by hand.
 
 It stops on SIGTERM, and when its standard input ends: then the supervisor is gone, however that came about.
 """
@@ -14,6 +14,7 @@ from interfaces import logs, projecting, sealing, secrets, settings
 from interfaces.postgres.embedded import conninfo
 from interfaces.settings import Settings
 from interfaces.supervision import READY_LINE
+from interfaces.webhooks import posting
 from interfaces.witness import asking
 from interfaces.witness.asking import NotCosigned
 from projections.transparency.sealer import Forked
@@ -40,6 +41,7 @@ def main() -> int:
     sys.stdout.buffer.flush()
     database = configured.database_url or conninfo(configured.home)
     threading.Thread(target=_seal, args=(database, configured, stop), name="doneotp-sealer").start()
+    threading.Thread(target=_post, args=(database, configured, stop), name="doneotp-webhooks").start()
     asking.run(database, configured.witnesses, stop=stop, on_failure=_not_cosigned)
     projecting.run(
         database,
@@ -57,6 +59,17 @@ def _seal(database: str, configured: Settings, stop: threading.Event) -> None:
         memory=sealing.FileMemory(configured.home / sealing.FILE),
         stop=stop,
         on_failure=_sealing_failed,
+    )
+
+
+def _post(database: str, configured: Settings, stop: threading.Event) -> None:
+    posting.run(
+        database,
+        root=secrets.root(configured),
+        allows_local=configured.env == "development",
+        stop=stop,
+        on_failure=lambda error: logs.failure("webhooks", error),
+        on_poison=lambda log, position: logs.log.error("event_unreadable", log=log, position=position),
     )
 
 

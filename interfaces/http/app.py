@@ -14,6 +14,7 @@ from interfaces.http import (
     demo,
     docs,
     feed,
+    inbox,
     openapi,
     problems,
     public,
@@ -58,6 +59,7 @@ def build(
             "writer_batches_total": float(desk.writer.batches),
             "writer_conflicts_total": float(desk.writer.conflicts),
             "handoffs_waiting": float(desk.dispatcher.waiting),
+            **_guard_figures(desk),
         }
     )
     described = openapi.describe(CALLS)
@@ -81,7 +83,7 @@ def build(
             *widget.routes(),
             *demo.routes(desk),
             *public.routes(desk, metrics, described),
-            *public.inbox_routes(desk),
+            *inbox.routes(desk),
             *docs.routes(described),
             *extra,
         ],
@@ -92,6 +94,18 @@ def build(
         debug=False,
     )
     return Edge(app, metrics, process=process, on_failure=on_failure)
+
+
+def _guard_figures(desk: Desk) -> dict[str, float]:
+    guard = desk.ledger.guard
+    if guard is None:
+        return {}
+    return {
+        "guard_things": float(guard.things),
+        "guard_trips_total": float(guard.trips),
+        "guard_blocked_total": float(guard.blocked),
+        "guard_challenged_total": float(guard.challenged),
+    }
 
 
 def _as_refusal(error: Exception) -> tuple[Refusal | None, dict[str, str]]:

@@ -1,7 +1,6 @@
 """Bodies that clients send, and the checks that belong to their fields alone."""
 
 import re
-import unicodedata
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -10,6 +9,8 @@ from msgspec import Meta
 from domain import phone as phones
 from domain.phone import PhoneNumber
 from domain.refusals import InvalidCodeFormat, InvalidRequest
+from domain.words import is_personal, plain
+from interfaces.guard.challenge import RESPONSE_LENGTH_MAX
 from interfaces.http import addresses
 from interfaces.http.problems import HttpRefusal
 
@@ -99,6 +100,17 @@ class SendRequest(msgspec.Struct, frozen=True, kw_only=True):
         | None
     ) = None
 
+    challenge_response: (
+        Annotated[
+            str,
+            Meta(
+                description="Answer to the challenge of a `challenge_required` (public keys only).",
+                max_length=RESPONSE_LENGTH_MAX,
+            ),
+        ]
+        | None
+    ) = None
+
 
 class CheckRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Compare a code. Public keys must add `verification_id`."""
@@ -134,10 +146,6 @@ class NoBody(msgspec.Struct, frozen=True):
 
 
 Body = TypeVar("Body")
-_CLEAR_NUMBER: Final = re.compile(r"\+[0-9][0-9 ()./-]{5,}")
-_ADDRESS: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}")
-_TIME: Final = re.compile(r"(?<![0-9A-Fa-f:])[0-9]{2}:[0-9]{2}:[0-9]{2}(?![0-9A-Fa-f:])")
-"""A time of day, which is spelled as part of an address could be."""
 _TELLING_DIGITS: Final = 8
 """So many last digits of a number, in a row, tell which it is."""
 
@@ -197,26 +205,14 @@ def metadata(given: dict[str, Scalar] | None, phone: PhoneNumber) -> dict[str, S
         text = value if isinstance(value, str) else repr(value)
         if len(text) > _KEPT_TEXT_MAX:
             raise InvalidRequest(f"metadata values have at most {_KEPT_TEXT_MAX} characters.")
-        if any(_is_personal(part) or _names(phone, part) for part in (key, text)):
+        if any(is_personal(part) or _names(phone, part) for part in (key, text)):
             raise InvalidRequest("metadata must not hold phone numbers or addresses: it is kept for ever.")
     return given or {}
 
 
-def _is_personal(text: str) -> bool:
-    """Whether some phone number or address is spelled out in `text`."""
-    plain = _TIME.sub("", _plain(text))
-    return _CLEAR_NUMBER.search(plain) is not None or _ADDRESS.search(plain) is not None
-
-
-def _plain(text: str) -> str:
-    """The text with the digits and signs of every script in ASCII."""
-    compatible = unicodedata.normalize("NFKC", text)
-    return "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in compatible)
-
-
 def _names(phone: PhoneNumber, text: str) -> bool:
     """Whether `text` has the digits of this number, with or without its country code."""
-    digits = re.sub(r"[^0-9]", "", _plain(text))
+    digits = re.sub(r"[^0-9]", "", plain(text))
     return phone.e164[1:][-_TELLING_DIGITS:] in digits or (len(digits) > 6 and phone.e164.endswith(digits))
 
 

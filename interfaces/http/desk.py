@@ -22,8 +22,10 @@ from domain.account import Account, Key
 from domain.keys import KeyKind
 from domain.refusals import ServiceUnavailable, StateConflict
 from domain.verification import Caller
+from interfaces.guard.challenge import Challenge
 from interfaces.http import addresses, origins
 from interfaces.http.problems import HttpRefusal
+from interfaces.http.streams import Streams
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.sms.inbox import InboxStore
 
@@ -51,9 +53,12 @@ class Desk:
     clock: Clock
     entropy: Entropy
     inbox: InboxStore | None
+    streams: Streams
     trusted_proxies: Sequence[IPv4Network | IPv6Network]
     pages_need_origins: bool
     """Whether a public key without origins is for no page."""
+    challenge: Challenge
+    """What public keys are asked for when the fraud guard wants it."""
     demo: OpenedAccount | None
     """Whose test keys the demo page uses; in development only."""
 

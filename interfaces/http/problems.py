@@ -55,6 +55,9 @@ KINDS: Final[dict[str, Kind]] = {
     "destination_blocked": Kind(
         403, "Destination is blocked", "Traffic to this destination looks fraudulent; try later."
     ),
+    "challenge_required": Kind(
+        403, "Challenge is required", "Solve the challenge and send again with challenge_response; the widget does."
+    ),
     "key_scope_forbidden": Kind(403, "Key may not do this", "Use a secret key on your server for this call."),
     "origin_not_allowed": Kind(403, "Origin is not allowed", "Add the page's origin to the public key."),
     "account_suspended": Kind(403, "Account is suspended", "Ask the operator why."),

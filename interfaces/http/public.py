@@ -1,4 +1,4 @@
-"""What anyone may read: signing keys, health, figures, the description of the API, pages about errors; and the inbox."""
+"""What anyone may read: signing keys, health, figures, the description of the API, pages about errors."""
 
 import html
 from collections.abc import Sequence
@@ -17,12 +17,10 @@ from interfaces.http.desk import Desk
 from interfaces.http.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
 from interfaces.http.metrics import Metrics
 from interfaces.http.problems import KINDS, HttpRefusal
-from interfaces.http.testing import wait_seconds
 
 CONTACT_SECONDS_MAX: Final = 2.0
 """Ready means that the ledger answered within this time."""
 WEB: Final = Path(__file__).parent.parent / "web"
-_INBOX_LIMIT_MAX: Final = 1_000
 PAGE_HEADERS: Final = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -38,18 +36,18 @@ def routes(desk: Desk, metrics: Metrics, openapi: dict[str, Any]) -> Sequence[HT
 
     @get("/.well-known/jwks.json", include_in_schema=False)
     async def jwks() -> Response[bytes]:
-        return _json(msgspec.json.encode(desk.tokens.jwks))
+        return json(msgspec.json.encode(desk.tokens.jwks))
 
     @get("/healthz", include_in_schema=False)
     async def health() -> Response[bytes]:
-        return _json(b'{"status":"ok"}')
+        return json(b'{"status":"ok"}')
 
     @get("/readyz", include_in_schema=False)
     async def ready() -> Response[bytes]:
         silent = desk.ledger.now() - desk.writer.last_contact_at
         if not desk.writer.alive or silent > CONTACT_SECONDS_MAX:
             raise ServiceUnavailable("The ledger does not answer.", retry_after_seconds=1)
-        return _json(b'{"status":"ready"}')
+        return json(b'{"status":"ready"}')
 
     @get("/metrics", include_in_schema=False)
     async def figures() -> Response[bytes]:
@@ -57,7 +55,7 @@ def routes(desk: Desk, metrics: Metrics, openapi: dict[str, Any]) -> Sequence[HT
 
     @get("/openapi.json", include_in_schema=False)
     async def description() -> Response[bytes]:
-        return _json(described)
+        return json(described)
 
     @get("/errors/{code:str}", include_in_schema=False)
     async def error_page(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -72,45 +70,6 @@ def routes(desk: Desk, metrics: Metrics, openapi: dict[str, Any]) -> Sequence[HT
         )
 
     return (jwks, health, ready, figures, description, error_page)
-
-
-def inbox_routes(desk: Desk) -> Sequence[HTTPRouteHandler]:
-    """The inbox, where there is one: messages in the clear, for development only."""
-    inbox = desk.inbox
-    if inbox is None:
-        return ()
-
-    @get("/inbox/latest", include_in_schema=False, guards=[only_by_address])
-    async def latest(request: Request[Any, Any, Any]) -> Response[bytes]:
-        to = (request.query_params.get("to") or "").replace(" ", "+")  # a plus that nobody encoded arrives as a space
-        if not to:
-            raise InvalidRequest("to must be the phone number in E.164 form, its + percent-encoded as %2B.")
-        entry = await inbox.latest(to, wait_seconds(request.query_params.get("wait")))
-        if entry is None:
-            raise HttpRefusal("not_found", "No message for this number.")
-        return _json(msgspec.json.encode(entry))
-
-    @get("/inbox/messages", include_in_schema=False, guards=[only_by_address])
-    async def messages(request: Request[Any, Any, Any]) -> Response[bytes]:
-        limit = request.query_params.get("limit", str(_INBOX_LIMIT_MAX))
-        if not (limit.isascii() and limit.isdigit() and len(limit) <= 18 and 1 <= int(limit) <= _INBOX_LIMIT_MAX):
-            raise InvalidRequest(f"limit must be a whole number from 1 to {_INBOX_LIMIT_MAX}.")
-        entries, cursor = await inbox.messages(request.query_params.get("after", ""), int(limit))
-        return _json(msgspec.json.encode({"messages": entries, "cursor": cursor}))
-
-    @get("/inbox", include_in_schema=False)
-    async def inbox_page() -> Response[bytes]:
-        return asset("inbox/inbox.html", "text/html")
-
-    @get("/inbox/assets/inbox.js", include_in_schema=False)
-    async def inbox_script() -> Response[bytes]:
-        return asset("inbox/inbox.js", "text/javascript")
-
-    @get("/inbox/assets/inbox.css", include_in_schema=False)
-    async def inbox_style() -> Response[bytes]:
-        return asset("inbox/inbox.css", "text/css")
-
-    return (latest, messages, inbox_page, inbox_script, inbox_style)
 
 
 def only_by_address(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -139,5 +98,6 @@ def asset(name: str, media_type: str) -> Response[bytes]:
     return Response((WEB / name).read_bytes(), media_type=media_type, headers=PAGE_HEADERS)
 
 
-def _json(body: bytes) -> Response[bytes]:
+def json(body: bytes) -> Response[bytes]:
+    """An answer that is encoded already."""
     return Response(body, media_type="application/json")

@@ -16,9 +16,11 @@ from application.verifications import (
     Sent,
 )
 from domain import phone as phones
-from domain.refusals import InvalidRequest
+from domain.refusals import ChallengeRequired, InvalidRequest
+from interfaces.guard.challenge import Bound
 from interfaces.http import bodies
 from interfaces.http.calls import Call, Context
+from interfaces.http.problems import HttpRefusal
 
 _COMMON: Final = (
     "malformed_json",
@@ -41,10 +43,13 @@ async def send(context: Context) -> Sent:
     desk, identity, body = context.desk, context.identity, context.body
     if body.client_ip is not None and not identity.is_secret:
         raise InvalidRequest("client_ip is for secret keys: with a public key the connection's address counts.")
+    if body.challenge_response is not None and identity.is_secret:
+        raise InvalidRequest("challenge_response is for public keys.")
     phone = phones.parse(body.phone_number)
+    bound = Bound(identity.key.id, identity.log, desk.keyring.stream_of(identity.log, phone.e164))
     command = SendCode(
         log=identity.log,
-        stream=desk.keyring.stream_of(identity.log, phone.e164),
+        stream=bound.stream,
         phone=phone,
         caller=identity.caller(client_ip=bodies.client_ip(body.client_ip), idempotency=context.idempotency),
         keyring=desk.keyring,
@@ -54,6 +59,8 @@ async def send(context: Context) -> Sent:
         web_origin=bodies.web_origin(body.web_origin, phone),
         app_hash=bodies.app_hash(body.app_hash, phone),
         metadata=bodies.metadata(body.metadata, phone),
+        is_public=not identity.is_secret,
+        has_solved=body.challenge_response is not None and await desk.challenge.accepts(body.challenge_response, bound),
     )
     if identity.mode == "test":
         scripted = refusal_for(phone.e164)
@@ -73,7 +80,11 @@ async def send(context: Context) -> Sent:
     except BaseException:
         desk.dispatcher.release()
         raise
-    return (await waiting).answer
+    try:
+        return (await waiting).answer
+    except ChallengeRequired as refusal:
+        challenge = desk.challenge.make(bound, bits=identity.account.policy.guard_challenge_bits)
+        raise HttpRefusal(refusal.code, refusal.detail, challenge=challenge) from None
 
 
 async def check(context: Context) -> Checked:
@@ -140,6 +151,7 @@ def _message(context: Context, command: SendCode, outgoing: Outgoing) -> Message
         code=outgoing.code,
         accepted_at=context.desk.clock.now(),
         account=identity.account.id,
+        price_credits=outgoing.price_credits,
     )
 
 
@@ -157,6 +169,7 @@ CALLS: Final = (
             "number_blocklisted",
             "country_not_enabled",
             "destination_blocked",
+            "challenge_required",
             "number_locked",
             "resend_cooldown",
             "number_send_limit",

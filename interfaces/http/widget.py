@@ -21,6 +21,7 @@ VERSION: Final = _VERSION[1].decode()
 INTEGRITY: Final = "sha384-" + base64.b64encode(hashlib.sha384(SCRIPT).digest()).decode()
 """For the integrity attribute of a page that takes exactly this file (Subresource Integrity)."""
 ADDRESS: Final = f"/widget/{VERSION}/widget.js"
+CHALLENGE_ADDRESS: Final = f"/widget/{VERSION}/challenge.js"
 _GZIP_LEVEL: Final = 9
 _FOR_ALL: Final = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
 _FOR_A_WHILE: Final = {"cache-control": "public, max-age=300"}
@@ -46,7 +47,7 @@ class File:
 
 def routes() -> Sequence[HTTPRouteHandler]:
     """The handlers."""
-    paths = (FOLDER / "widget.js", FOLDER / "widget.d.ts", *FOLDER.glob("??.json"))
+    paths = (FOLDER / "widget.js", FOLDER / "widget.d.ts", FOLDER / "challenge.js", *FOLDER.glob("??.json"))
     files = {path.name: File(path) for path in paths}
 
     @get("/widget.js", include_in_schema=False)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final, Literal, Protocol
 
 from application.ports import Accepted, Message
+from domain.keys import account_of
 from domain.refusals import Overloaded
 from domain.text import measure
 
@@ -32,6 +33,8 @@ class InboxMessage:
     encoding: Literal["GSM-7", "UCS-2"]
     at: datetime
     account: str
+    mode: Literal["live", "test"]
+    price_credits: int
 
 
 class InboxStore(Protocol):
@@ -45,11 +48,16 @@ class InboxStore(Protocol):
         """The newest message to a number, waiting up to `wait_seconds` (at most 30) for the first; raises Overloaded."""
         ...
 
-    async def messages(self, after: str, limit: int) -> tuple[list[InboxMessage], str]:
+    async def messages(self, after: str, limit: int, *, wait_seconds: float = 0.0) -> tuple[list[InboxMessage], str]:
         """Up to `limit` messages (at most 1,000) that came after a cursor, oldest first, and the cursor for the next call.
 
-        What is no cursor of this inbox, such as an empty text, stands for the beginning.
+        What is no cursor of this inbox, such as an empty text, stands for the beginning. Waits up to `wait_seconds` (at
+        most 30) when nothing came yet; raises Overloaded.
         """
+        ...
+
+    async def recent(self, limit: int) -> tuple[list[InboxMessage], str]:
+        """The newest `limit` messages (at most 1,000), oldest first, and the cursor after them."""
         ...
 
 
@@ -63,6 +71,8 @@ class Inbox:
         self._waiters_max = waiters_max
         self._waiting = 0
         self._waiters: dict[str, set[asyncio.Future[InboxMessage]]] = {}
+        self._news = asyncio.Event()
+        self._hearers = 0
         # A cursor of an earlier process must not look like a place in this one.
         self._epoch = secrets.token_hex(4)
 
@@ -78,6 +88,9 @@ class Inbox:
         for waiter in self._waiters.pop(message.to, ()):
             if not waiter.done():
                 waiter.set_result(message)
+        if self._hearers:
+            self._news.set()
+            self._news = asyncio.Event()
 
     def newest(self, to: str) -> InboxMessage | None:
         """The newest message to a number that is there already."""
@@ -103,11 +116,34 @@ class Inbox:
             self._waiting -= 1
             self._leave(to, waiter)
 
-    async def messages(self, after: str, limit: int) -> tuple[list[InboxMessage], str]:
-        """What came after a cursor and is still there."""
+    async def messages(self, after: str, limit: int, *, wait_seconds: float = 0.0) -> tuple[list[InboxMessage], str]:
+        """What came after a cursor and is still there; raises Overloaded where it would have to wait and may not."""
+        if wait_seconds > 0 and self._place(after) == self._count:
+            await self._hear(min(wait_seconds, WAIT_SECONDS_MAX))
         begin = max(self._place(after), self._count - len(self._ring), 0)
         end = min(self._count, begin + max(1, min(limit, PAGE_MAX)))
         return list(self._between(begin, end)), f"{self._epoch}-{end}"
+
+    async def recent(self, limit: int) -> tuple[list[InboxMessage], str]:
+        """The newest there are."""
+        begin = max(self._count - max(1, min(limit, PAGE_MAX, len(self._ring))), 0)
+        return list(self._between(begin, self._count)), f"{self._epoch}-{self._count}"
+
+    async def _hear(self, seconds: float) -> None:
+        """Until the next message, whosever it is, or until the time is up."""
+        if self._waiting >= self._waiters_max:
+            raise Overloaded(retry_after_seconds=1)
+        news = self._news
+        self._waiting += 1
+        self._hearers += 1
+        try:
+            async with asyncio.timeout(seconds):
+                await news.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting -= 1
+            self._hearers -= 1
 
     def _between(self, begin: int, end: int) -> Iterator[InboxMessage]:
         for number in range(begin, end):
@@ -151,6 +187,8 @@ class InboxProvider:
                 encoding=encoded.encoding,
                 at=message.accepted_at,
                 account=mask_account(message.account),
+                mode="live" if message.log == account_of(message.log) else "test",
+                price_credits=message.price_credits,
             )
         )
         return Accepted(message.message_id)

@@ -23,6 +23,7 @@ from interfaces.sms.inbox_wire import (
     Page,
     Pages,
     Put,
+    Recent,
     Refused,
     Request,
     frame,
@@ -114,16 +115,27 @@ class _Guest:
                 else:
                     self._waits[request.id] = asyncio.create_task(self._wait(request))
             case Pages():
-                await self._answer(Page(request.id, *await self._inbox.messages(request.after, request.limit)))
+                page = Page(request.id, *await self._inbox.messages(request.after, request.limit))
+                if page.messages or request.wait_seconds <= 0:
+                    await self._answer(page)
+                else:
+                    self._waits[request.id] = asyncio.create_task(self._wait(request))
+            case Recent():
+                await self._answer(Page(request.id, *await self._inbox.recent(request.limit)))
             case Leave():
                 left = self._waits.pop(request.id, None)
                 if left is not None:
                     left.cancel()
 
-    async def _wait(self, request: Latest) -> None:
+    async def _wait(self, request: Latest | Pages) -> None:
         answer: Answer
+        wait = request.wait_seconds
         try:
-            answer = Found(request.id, await self._inbox.latest(request.to, request.wait_seconds))
+            if isinstance(request, Latest):
+                answer = Found(request.id, await self._inbox.latest(request.to, wait))
+            else:
+                page = await self._inbox.messages(request.after, request.limit, wait_seconds=wait)
+                answer = Page(request.id, *page)
         except Overloaded:
             answer = Refused(request.id)
         self._waits.pop(request.id, None)

@@ -22,6 +22,7 @@ from interfaces.sms.inbox_wire import (
     Page,
     Pages,
     Put,
+    Recent,
     Request,
     frame,
     read_frame,
@@ -80,13 +81,17 @@ class RemoteInbox:
             raise Overloaded(retry_after_seconds=1)
         return answer.message
 
-    async def messages(self, after: str, limit: int) -> tuple[list[InboxMessage], str]:
+    async def messages(self, after: str, limit: int, *, wait_seconds: float = 0.0) -> tuple[list[InboxMessage], str]:
         """What is after a cursor; raises Overloaded, or ServiceUnavailable when the inbox is out of reach."""
-        answer = await self._ask(Pages(next(self._ids), after, limit), seconds=ANSWER_SECONDS_MAX)
-        assert isinstance(answer, Page), "the host answers what it was asked"
-        return answer.messages, answer.cursor
+        wait_seconds = min(wait_seconds, WAIT_SECONDS_MAX)
+        request = Pages(next(self._ids), after, limit, wait_seconds)
+        return _page(await self._ask(request, seconds=wait_seconds + ANSWER_SECONDS_MAX))
 
-    async def _ask(self, request: Latest | Pages, *, seconds: float) -> Answer:
+    async def recent(self, limit: int) -> tuple[list[InboxMessage], str]:
+        """The newest; raises Overloaded, or ServiceUnavailable when the inbox is out of reach."""
+        return _page(await self._ask(Recent(next(self._ids), limit), seconds=ANSWER_SECONDS_MAX))
+
+    async def _ask(self, request: Latest | Pages | Recent, *, seconds: float) -> Answer:
         if self._askers >= ASKERS_MAX:
             raise Overloaded(retry_after_seconds=1)
         self._begin()
@@ -175,3 +180,9 @@ class RemoteInbox:
         for answered in self._asked.values():
             if not answered.done():
                 answered.set_result(None)
+
+
+def _page(answer: Answer) -> tuple[list[InboxMessage], str]:
+    if not isinstance(answer, Page):
+        raise Overloaded(retry_after_seconds=1)
+    return answer.messages, answer.cursor

@@ -35,10 +35,18 @@ class Latest(_Body, frozen=True, tag=True):
 
 
 class Pages(_Body, frozen=True, tag=True):
-    """Ask for what is after a cursor; answered by Page."""
+    """Ask for what is after a cursor; answered by Page, or by Refused when it would have to wait and may not."""
 
     id: int
     after: str
+    limit: int
+    wait_seconds: float = 0.0
+
+
+class Recent(_Body, frozen=True, tag=True):
+    """Ask for the newest; answered by Page."""
+
+    id: int
     limit: int
 
 
@@ -56,7 +64,7 @@ class Found(_Body, frozen=True, tag=True):
 
 
 class Page(_Body, frozen=True, tag=True):
-    """Answer to Pages."""
+    """Answer to Pages and Recent."""
 
     id: int
     messages: list[InboxMessage]
@@ -64,12 +72,12 @@ class Page(_Body, frozen=True, tag=True):
 
 
 class Refused(_Body, frozen=True, tag=True):
-    """Answer to Latest when too many wait."""
+    """Answer to Latest and Pages when too many wait."""
 
     id: int
 
 
-Request = Put | Latest | Pages | Leave
+Request = Put | Latest | Pages | Recent | Leave
 Answer = Found | Page | Refused
 REQUESTS: Final = msgspec.msgpack.Decoder(Request)
 ANSWERS: Final = msgspec.msgpack.Decoder(Answer)

@@ -46,6 +46,7 @@ TYPES: Final[dict[str, Shape]] = {
             "web_origin": "text",
             "app_hash": "text",
             "metadata": "scalars",
+            "prefix_tag": "text",
         },
     ),
     "CodeSent.v1": Shape(
@@ -93,6 +94,13 @@ TYPES: Final[dict[str, Shape]] = {
         _BY,
     ),
     "ClockAdvanced.v1": Shape({"seconds": "whole"}, _CALLER),
+    "WebhookEndpointAdded.v1": Shape({"endpoint_id": "text", "url": "text", "types": "texts"}, _BY),
+    "WebhookSecretRotated.v1": Shape(
+        {"endpoint_id": "text", "secret_number": "whole", "previous_until": "moment"}, _BY
+    ),
+    "WebhookEndpointDisabled.v1": Shape({"endpoint_id": "text", "reason": "text"}, _BY),
+    "WebhookEndpointEnabled.v1": Shape({"endpoint_id": "text"}, _BY),
+    "WebhookEndpointRemoved.v1": Shape({"endpoint_id": "text"}, _BY),
 }
 
 

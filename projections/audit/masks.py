@@ -1,7 +1,7 @@
 """Whether a payload holds what must be masked: a phone number in full, or the address of one machine.
 
 A masked number is `+90532****2719`, a masked address the network: /24 of IPv4, /48 of IPv6, or a wider one. Two things are
-no personal data and spelled as an address can be: the web sites of a customer (`origins`, `web_origin`) and times of day.
+no personal data and spelled as an address can be: the web sites of a customer (`origins`, `web_origin`, `url`), times of day.
 """
 
 import re
@@ -27,7 +27,7 @@ _SUSPECT: Final = re.compile(
 digits at most before its asterisks."""
 _SUSPECT_BODY: Final = re.compile(rb"\\|" + _SUSPECT.pattern.encode())
 _TIME: Final = re.compile(r"(?<![0-9A-Fa-f:])[0-9]{2}:[0-9]{2}:[0-9]{2}(?![0-9A-Fa-f:])", re.ASCII)
-_SITES: Final = frozenset({"origins", "web_origin"})
+_SITES: Final = frozenset({"origins", "web_origin", "url"})
 _NETWORK_BITS_MAX: Final = {4: 24, 6: 48}
 
 

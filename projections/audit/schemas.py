@@ -6,7 +6,10 @@ A test names the line that is missing here when a type gets a field.
 from typing import Final
 
 PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
-    "CodeRequested.v1": ("ce7b6141983dd677fd56800d824f86eeff70fc8a35a5c24aba74b2004c66cf34",),
+    "CodeRequested.v1": (
+        "ce7b6141983dd677fd56800d824f86eeff70fc8a35a5c24aba74b2004c66cf34",
+        "15f714f1e6a1365df592e1e0f0bb7c46e38c71c734fecb585ceb91233b9c2c5c",
+    ),
     "CodeSent.v1": (
         "7bd1f2f8ecf8d01b133e58a44f775247a0201ef5a309a9bebd8f420a222e7b39",
         "eadfcb6c8d1a20b2a99cfae7e429dc76b238a042be95f298841ac99000221e1c",
@@ -33,4 +36,9 @@ PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
     "RateCardAdopted.v1": ("a7731df89741dc49c16b5f41ed7f7bf9e3900fa9b7739944d344eaff688a9f15",),
     "StatementIssued.v1": ("42734e6120c512003276d80611a16ba59693749de26da675f59e1ef280a3255d",),
     "ClockAdvanced.v1": ("e56efd755093dc589e5f86908e02dd2b1f13cf81d8ccc6c404363c28baafd4a0",),
+    "WebhookEndpointAdded.v1": ("ac587026b1862dff6aac750f8eed08565cbdac357f906cb06c50e01eeb8c30b8",),
+    "WebhookSecretRotated.v1": ("c893435856129e04a15e4188679f4915be1ae6dfac45d44d4e45c7697adf02f8",),
+    "WebhookEndpointDisabled.v1": ("90a222a26c9489cebcd8516014828ac985749ec5fd71135991743fd0fddbd9ee",),
+    "WebhookEndpointEnabled.v1": ("07a76f2eceb6e4073a2655aa29b4f9a7b4d4e74b97e6f514d8ba621e8027de47",),
+    "WebhookEndpointRemoved.v1": ("9bb6f6f45c53d9b58834ed54d8fdd6de056d9dad69a5be56712671935c77c500",),
 }

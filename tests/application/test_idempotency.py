@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from application.accounts import ReadBalance
-from application.verifications import Outgoing
+from application.verifications import GiveUp, Outgoing, RecordUnconfirmed
 from domain.refusals import IdempotencyKeyReused, StateConflict, WrongCode
 from tests.application.world import ACCOUNT, OTHER_NUMBER, TEST_LOG, Process, events, kinds, memory, names, process
 
@@ -242,6 +242,8 @@ def test_reads_and_handoffs_never_carry_a_key():
         home.took(outgoing),
         home.refused(outgoing),
         home.delivery(outgoing, delivered=True),
+        RecordUnconfirmed(ACCOUNT, home.stream(), "ver_1", 1, "timeout", "first"),
+        GiveUp(ACCOUNT, home.stream(), "ver_1", 1),
     ):
         assert command.idempotency == ""
         with pytest.raises(AssertionError):

@@ -2,6 +2,7 @@
 
 import re
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies
@@ -54,6 +55,11 @@ def test_purposes_do_not_share_a_key():
     assert {len(key) for key in derived} == {32}
     assert KEYS.webhook_secret() == derived[4]
     assert KEYS.token_key.private_bytes_raw() == derived[2]
+
+
+def test_challenges_are_sealed_with_a_key_of_their_own_for_every_root():
+    assert KEYS.challenge_key() == KEYS.challenge_key()
+    assert KEYS.challenge_key() not in {OTHER.challenge_key(), KEYS.webhook_secret()}
 
 
 def test_the_transparency_log_has_one_name_a_root_and_a_key_of_its_own_for_every_number():
@@ -124,3 +130,14 @@ def test_a_verification_id_that_was_made_up_is_known_for_it(place):
 def test_a_verification_id_keeps_40_random_bits():
     ids = {KEYS.verification_id("s" * STREAM_LENGTH, (1 << bit).to_bytes(NONCE_BYTES)) for bit in range(40)}
     assert len(ids) == 40
+
+
+def test_a_reference_for_receipts_names_a_message_to_the_provider_that_it_was_made_for():
+    keyring = Keyring(b"k" * 32)
+    message: Any = {"log": "acct_a", "verification_id": "ver_abc", "send": 2}
+    reference = keyring.receipt_reference("twilio", **message)
+    assert keyring.read_receipt_reference("twilio", reference) == ("acct_a", "ver_abc", 2)
+    assert keyring.read_receipt_reference("vonage", reference) is None
+    assert Keyring(b"o" * 32).read_receipt_reference("twilio", reference) is None
+    for forged in ("", ".", reference[:-1], reference.replace(".2.", ".1."), reference + "A", "ä" + reference):
+        assert keyring.read_receipt_reference("twilio", forged) is None

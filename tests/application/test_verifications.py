@@ -1,5 +1,6 @@
 """Send, check, redeem, cancel, and the fate of a message: what is recorded and what is answered."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -59,7 +60,12 @@ def test_a_message_is_asked_for_and_paid_in_one_append():
     assert isinstance(requested, CodeRequested)
     of = outgoing.answer.verification_id
     assert outgoing == Outgoing(
-        Sent(status="pending", expires_in=300, verification_id=of, resend_in=30), outgoing.code, outgoing.text, 1, NOON
+        Sent(status="pending", expires_in=300, verification_id=of, resend_in=30),
+        outgoing.code,
+        outgoing.text,
+        1,
+        NOON,
+        1,
     )
     assert requested == CodeRequested(
         at=NOON,
@@ -74,6 +80,7 @@ def test_a_message_is_asked_for_and_paid_in_one_append():
         resend_in=30,
         attempts_left=5,
         price_credits=1,
+        prefix_tag=home.keyring.tagged(home.keyring.prefix_of(ACCOUNT, NUMBER), seed=requested.seed),
     )
     assert debited == CreditDebited(
         at=NOON, verification_id=of, send=1, credits=1, rate_card=FLAT.id, country="US", unit_credits=1
@@ -93,6 +100,7 @@ def test_a_resend_repeats_the_code_and_is_paid_for():
         second.text,
         2,
         NOON + timedelta(seconds=30),
+        1,
     )
     assert home.balance()["debited"] == 2
 
@@ -482,3 +490,13 @@ def test_a_redemption_of_a_token_whose_number_never_verified_here_is_refused():
     )
     with pytest.raises(InvalidToken):
         home.do(home.redeem(home.tokens.issue("acct_a", forged)))
+
+
+@pytest.mark.parametrize("name", ["+14155552671-1", "sms@192.0.2.7"])
+def test_a_name_of_a_message_that_tells_a_number_or_an_address_is_not_kept(name: str):
+    home = process()
+    outgoing: Outgoing = home.do(home.send())
+    home.do(replace(home.took(outgoing), message_id=name))
+    sent = events(home.recorder)[-1]
+    assert isinstance(sent, CodeSent)
+    assert sent.message_id == ""

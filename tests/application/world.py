@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from typing import Any, Literal
 
 from application.accounts import Administer, ReadAccount, ReadBalance
+from application.guard import Guard
 from application.keyring import Keyring
 from application.ledger import Ledger
 from application.ports import LogRecorder
@@ -51,6 +52,7 @@ class Process:
         clock: SettableClock | None = None,
         entropy: SeededEntropy | None = None,
         queue_max: int = 10_000,
+        guarded: bool = False,
     ) -> None:
         self.recorder = recorder
         self.clock = clock or SettableClock()
@@ -59,7 +61,9 @@ class Process:
         self.failures: list[BaseException] = []
         self.keyring = Keyring(ROOT)
         self.tokens = Tokens(self.keyring)
-        self.ledger = Ledger(recorder, self.entropy, monotonic=self.watch)
+        self.tripped: list[tuple[str, str]] = []
+        self.guard = Guard(self.keyring, on_trip=lambda log, reason: self.tripped.append((log, reason.scope)))
+        self.ledger = Ledger(recorder, self.entropy, monotonic=self.watch, guard=self.guard if guarded else None)
         self.writer = Writer(
             self.ledger, self.clock, on_failure=self.failures.append, pause=self.watch.pause, queue_max=queue_max
         )
@@ -92,7 +96,15 @@ class Process:
         return Caller(key_id="key_1", client_ip="192.0.2.0", idempotency=idempotency)
 
     def send(
-        self, number: str = NUMBER, *, key: str = "", body: str = "", log: str = ACCOUNT, policy: Policy | None = None
+        self,
+        number: str = NUMBER,
+        *,
+        key: str = "",
+        body: str = "",
+        log: str = ACCOUNT,
+        policy: Policy | None = None,
+        is_public: bool = False,
+        has_solved: bool = False,
     ) -> SendCode:
         return SendCode(
             log=log,
@@ -102,6 +114,8 @@ class Process:
             keyring=self.keyring,
             entropy=self.entropy,
             holder=holder(policy),
+            is_public=is_public,
+            has_solved=has_solved,
         )
 
     def check(

@@ -10,6 +10,7 @@ TOP = tuple(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.
 PAGES = (*TOP, *sorted((ROOT / "docs").rglob("*.md")))
 README, OPERATIONS, AUDITORS = ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "auditors.md"
 BILLING = ROOT / "docs" / "billing.md"
+WEBHOOKS = ROOT / "docs" / "webhooks.md"
 _FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 _TEST = re.compile(r"`(tests/[\w/]+\.py(?:::\w+)?)`")

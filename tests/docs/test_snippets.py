@@ -19,7 +19,7 @@ import pytest
 from interfaces.cli.audit import TOOL
 from interfaces.sms.webhook import sign, spell_secret
 from interfaces.sms.webhook_address import read_secret
-from tests.docs.pages import AUDITORS, BILLING, OPERATIONS, PAGES, README, ROOT, Block, blocks, name
+from tests.docs.pages import AUDITORS, BILLING, OPERATIONS, PAGES, README, ROOT, WEBHOOKS, Block, blocks, name
 from tests.support.bills import Months
 from tests.support.bundles import write_bundle
 from tests.support.log_reader import LogReader
@@ -32,10 +32,12 @@ RUN_ELSEWHERE = {
     "./doneotp check": "tests/cli/test_cli.py",
     "./doneotp bench": "tests/bench/test_suite.py",
     "./doneotp witness": "tests/cli/test_witness.py",
+    "./doneotp listen": "tests/cli/test_webhooks.py",
+    "./doneotp trigger": "tests/cli/test_webhooks.py",
 }
 CANNOT_RUN = {"createdb", "docker", "export", "uv"}
 """What blocks marked `(not run)` begin with: they need a machine, a network or secrets that a test has not."""
-LANGUAGES = {"html", "sh", "sh (not run)", "python", "json", "json (body)"}
+LANGUAGES = {"html", "javascript", "sh", "sh (not run)", "python", "json", "json (body)"}
 
 
 def lines_to_run(block: Block) -> list[str]:
@@ -214,7 +216,7 @@ def test_only_what_needs_another_machine_is_not_run(page: Path) -> None:
 
 
 def test_what_is_run_on_pages_that_no_test_reads_is_run_elsewhere() -> None:
-    others = [page for page in PAGES if page not in (README, OPERATIONS, AUDITORS, BILLING)]
+    others = [page for page in PAGES if page not in (README, OPERATIONS, AUDITORS, BILLING, WEBHOOKS)]
     assert [block for page in others for block, _ in printed(page)] == []
     assert [test for test in RUN_ELSEWHERE.values() if not (ROOT / test).is_file()] == []
 

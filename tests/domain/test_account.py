@@ -23,6 +23,11 @@ from domain.events import (
     PolicyChanged,
     RateCardAdopted,
     StatementIssued,
+    WebhookEndpointAdded,
+    WebhookEndpointDisabled,
+    WebhookEndpointEnabled,
+    WebhookEndpointRemoved,
+    WebhookSecretRotated,
 )
 from domain.policy import BOUNDS, Policy
 from domain.rates import RateCard
@@ -34,14 +39,7 @@ from tests.support.given import added, debited, given, given_account, issued, mo
 NAME = "name must be 1 to 120 printable characters."
 REFERENCE = "reference must be 1 to 120 printable characters."
 REASON = "reason must be 1 to 240 printable characters."
-SETTINGS = [
-    "attempts_per_verification_max",
-    "code_digits",
-    "code_lifetime_seconds",
-    "failures_per_number_max",
-    "sends_per_verification_max",
-    "token_lifetime_seconds",
-]
+SETTINGS = sorted(BOUNDS)
 NO_ACCOUNT = "There is no such account."
 SUSPENDED = AccountSuspended(at=NOON, reason="fraud", by="operator")
 REVOKED = KeyRevoked(at=moment(9), revoked_key_id="key_a", by="operator")
@@ -450,6 +448,11 @@ def test_every_kind_of_event_folds_into_an_empty_state():
         adopted(),
         statement(),
         ClockAdvanced(at=NOON, seconds=1),
+        WebhookEndpointAdded(at=NOON, endpoint_id="we_1", url="https://a", types=()),
+        WebhookSecretRotated(at=NOON, endpoint_id="we_1", secret_number=2, previous_until=NOON),
+        WebhookEndpointDisabled(at=NOON, endpoint_id="we_1", reason="r"),
+        WebhookEndpointEnabled(at=NOON, endpoint_id="we_1"),
+        WebhookEndpointRemoved(at=NOON, endpoint_id="we_1"),
     ]
     assert [type(event) for event in events] == list(ACCOUNT_EVENTS)
     for event in events:

@@ -18,6 +18,7 @@ FORMAT = {
             "web_origin=",
             "app_hash=",
             "metadata=",
+            "prefix_tag=",
         ),
     ],
     "CodeSent.v1": [
@@ -65,6 +66,11 @@ FORMAT = {
         ),
     ],
     "ClockAdvanced.v1": ["at", "key_id=", "client_ip=", "idempotency=", "seconds"],
+    "WebhookEndpointAdded.v1": ["at", "endpoint_id", "url", "types", "by="],
+    "WebhookSecretRotated.v1": ["at", "endpoint_id", "secret_number", "previous_until", "by="],
+    "WebhookEndpointDisabled.v1": ["at", "endpoint_id", "reason", "by="],
+    "WebhookEndpointEnabled.v1": ["at", "endpoint_id", "by="],
+    "WebhookEndpointRemoved.v1": ["at", "endpoint_id", "by="],
 }
 
 

@@ -18,7 +18,7 @@ CODES = {
     "token_already_redeemed token_phone_mismatch insufficient_credit account_suspended verification_not_found",
     "code_expired already_verified verification_cancelled state_conflict resend_cooldown number_locked",
     "number_send_limit idempotency_key_reused overloaded service_unavailable",
-    "number_blocklisted country_not_enabled destination_blocked api_rate_limited",
+    "number_blocklisted country_not_enabled destination_blocked challenge_required api_rate_limited",
 }
 
 

@@ -109,6 +109,7 @@ def test_success_ends_the_verification_forgives_wrong_codes_and_earns_a_token():
         current=msgspec.structs.replace(FIRST, attempts_left=4, outcome="verified"),
         sent=(TAKEN,),
         tokens=(Token("tok_1", "ver_1", MASK, moment(10), moment(610)),),
+        verified_at=moment(10),
     )
 
 

@@ -15,7 +15,7 @@ CONTRACT = {
     401: "missing_api_key invalid_api_key revoked_api_key",
     402: "insufficient_credit spend_cap_reached",
     403: "ip_blocklisted ip_not_allowlisted number_blocklisted number_not_allowlisted country_not_enabled "
-    "destination_blocked key_scope_forbidden origin_not_allowed account_suspended",
+    "destination_blocked challenge_required key_scope_forbidden origin_not_allowed account_suspended",
     404: "verification_not_found code_expired already_verified verification_cancelled not_found",
     405: "method_not_allowed",
     409: "state_conflict",

@@ -190,12 +190,13 @@ def test_codes_are_not_read_out_under_a_foreign_name(server: Server, host: str, 
     answers = [
         server.get(f"/inbox/{path}", headers={"Host": host}).status for path in ("latest?to=%2B1", "messages?limit=1")
     ]
-    assert answers == [status, 200 if status == 404 else status]
+    answers.append(server.get("/inbox", headers={"Host": host}).status)
+    assert answers == [status, *[200 if status == 404 else status] * 2]
 
 
 def test_production_has_no_inbox(serve: Callable[..., Server]) -> None:
     server = serve(DONEOTP_ENV="production", DONEOTP_SMS="webhook:http://127.0.0.1:1/sms")
-    paths = ("/inbox", "/inbox/latest?to=%2B1", "/inbox/messages", "/inbox/assets/inbox.js")
+    paths = ("/inbox", "/inbox/latest?to=%2B1", "/inbox/messages", "/inbox/events", "/inbox/assets/inbox.js")
     answers = [honest(server.get(path), base_url=server.base_url) for path in paths]
     assert [refusal(answer) for answer in answers] == [(404, "not_found")] * len(paths)
     assert [server.get(path).status for path in ("/healthz", "/readyz", "/docs")] == [200] * 3

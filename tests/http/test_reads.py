@@ -238,6 +238,7 @@ def test_an_event_is_what_is_stored_with_its_place(customer: Customer) -> None:
             "country": "US",
             "send": 1,
             "seed": data["seed"],
+            "prefix_tag": data["prefix_tag"],
             "digits": 6,
             "expires_at": MOMENT,
             "resend_in": 30,

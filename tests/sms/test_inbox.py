@@ -1,6 +1,7 @@
 """The inbox in one process: what is seen, in which order, for how long, and by how many."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -33,6 +34,8 @@ def entry(to: str = ONE, *, code: str = "000000") -> InboxMessage:
         encoding="GSM-7",
         at=datetime(2026, 11, 3, 9, 30, tzinfo=UTC),
         account="acct_abcd****",
+        mode="test",
+        price_credits=0,
     )
 
 
@@ -57,6 +60,8 @@ def test_a_message_has_the_fields_of_the_contract_and_a_masked_account(message) 
         "encoding": "UCS-2",
         "at": "2026-11-03T09:30:00Z",
         "account": "acct_abcd****",
+        "mode": "test",
+        "price_credits": 0,
     }
 
 
@@ -216,3 +221,63 @@ def test_the_inbox_of_a_server_holds_ten_thousand_messages() -> None:
 def test_no_representation_of_a_message_shows_what_is_in_it(message: Callable[..., Message]) -> None:
     shown = repr([entry(code="493812"), message()]) + str(entry())
     assert [secret for secret in (ONE, ONE[1:], "493812", "verification") if secret in shown] == []
+
+
+def test_whoever_waits_for_news_has_them_whosever_they_are() -> None:
+    async def act() -> object:
+        inbox = Inbox()
+        waiting = [asyncio.create_task(inbox.messages("", 10, wait_seconds=5)) for _ in range(3)]
+        await asyncio.sleep(0)
+        inbox.put(entry(OTHER))
+        pages = await asyncio.gather(*waiting)
+        inbox.put(entry(ONE))
+        return [messages for messages, _ in pages], (await inbox.messages(pages[0][1], 10, wait_seconds=5))[0]
+
+    assert run(act) == ([[entry(OTHER)]] * 3, [entry(ONE)])
+
+
+def test_no_news_in_time_is_an_empty_page_with_the_same_cursor() -> None:
+    async def act() -> object:
+        inbox = Inbox()
+        inbox.put(entry())
+        _, cursor = await inbox.messages("", 10)
+        messages, after = await inbox.messages(cursor, 10, wait_seconds=0.01)
+        return messages, after == cursor
+
+    assert run(act) == ([], True)
+
+
+def test_those_who_wait_for_news_are_counted_and_leave_room_when_they_go() -> None:
+    async def act() -> object:
+        inbox = Inbox(waiters_max=1)
+        waiting = asyncio.create_task(inbox.messages("", 10, wait_seconds=5))
+        await asyncio.sleep(0)
+        refused = await asyncio.gather(inbox.messages("", 10, wait_seconds=5), return_exceptions=True)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return type(refused[0]), (await inbox.messages("", 10, wait_seconds=0.01))[0]
+
+    assert run(act) == (Overloaded, [])
+
+
+def test_the_recent_ones_are_the_newest_oldest_first_also_when_the_ring_has_turned() -> None:
+    async def act() -> object:
+        inbox = Inbox(messages_max=5)
+        found = [await inbox.recent(2)]
+        for number in range(8):
+            inbox.put(entry(code=str(number)))
+        found += [await inbox.recent(2), await inbox.recent(100)]
+        return [codes(messages) for messages, _ in found], (await inbox.messages(found[1][1], 10))[0]
+
+    assert run(act) == ([[], ["6", "7"], ["3", "4", "5", "6", "7"]], [])
+
+
+def test_a_message_says_its_mode_and_its_price(message) -> None:
+    async def act() -> object:
+        inbox = Inbox()
+        provider = InboxProvider(inbox)
+        for log, price in (("acct_abcdefghijklmnop", 3), ("acct_abcdefghijklmnop-test", 0)):
+            await provider.send(dataclasses.replace(message(), log=log, price_credits=price))
+        return [(one.mode, one.price_credits) for one in (await inbox.recent(2))[0]]
+
+    assert run(act) == [("live", 3), ("test", 0)]

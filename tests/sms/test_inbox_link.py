@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
+from unittest.mock import ANY
 
 import pytest
 import uvloop
@@ -50,6 +51,8 @@ def entry(to: str = ONE, *, code: str = "000000") -> InboxMessage:
         encoding="GSM-7",
         at=datetime(2026, 11, 3, 9, 30, tzinfo=UTC),
         account="acct_abcd****",
+        mode="test",
+        price_credits=0,
     )
 
 
@@ -157,6 +160,28 @@ def test_a_lost_host_refuses_those_who_wait_and_a_new_one_is_found(run, tmp_path
                 return type(lost[0]), await remote.latest(ONE, 5)
 
     assert run(act) == (ServiceUnavailable, entry(code="after"))
+
+
+def test_news_and_the_recent_ones_come_through_a_worker_too(run, tmp_path) -> None:
+    async def act() -> object:
+        async with hosted(tmp_path / "link", Inbox()) as host, linked(host.path) as first, linked(host.path) as second:
+            _, cursor = await first.recent(10)
+            waiting = asyncio.create_task(first.messages(cursor, 10, wait_seconds=5))
+            await asyncio.sleep(0.01)
+            second.put(entry())
+            found, cursor = await waiting
+            return found, await first.messages(cursor, 10, wait_seconds=0.01) == ([], cursor), await second.recent(1)
+
+    assert run(act) == ([entry()], True, ([entry()], ANY))
+
+
+def test_a_host_where_too_many_wait_for_news_refuses_through_a_worker(run, tmp_path) -> None:
+    async def act() -> object:
+        async with hosted(tmp_path / "link", Inbox(waiters_max=0)) as host, linked(host.path) as remote:
+            refused = await asyncio.gather(remote.messages("", 1, wait_seconds=5), return_exceptions=True)
+            return type(refused[0])
+
+    assert run(act) is Overloaded
 
 
 def test_without_a_host_questions_end_in_a_refusal_and_not_in_silence(run, tmp_path, monkeypatch) -> None:

@@ -142,14 +142,14 @@ function ascii(text) {
 
 const digitsIn = (text) => ascii(text).replace(/[^0-9]/g, "");
 
-/** The digits in groups of these sizes; what is left is the last one. A trunk zero belongs to the first. */
+/** Digits in groups of these sizes, then the rest. A trunk zero belongs to the first. */
 function grouped(digits, sizes) {
   let at = digits[0] === "0" ? 1 : 0;
   const ends = sizes.map((size) => (at += size)).filter((end) => end < digits.length);
   return [...ends, digits.length].map((end, index) => digits.slice(index && ends[index - 1], end)).join(" ");
 }
 
-/** A colour as #rrggbb, or the default. The browser reads it, so that nothing else can come of it. */
+/** A colour as #rrggbb, as the browser reads it, or the default. */
 function hex(colour) {
   const context = /** @type {CanvasRenderingContext2D} */ (make("canvas").getContext("2d"));
   context.fillStyle = DEFAULT_BRAND;
@@ -213,7 +213,7 @@ function duration(lang, ms) {
   return new Intl.NumberFormat(lang, { style: "unit", unit, unitDisplay: "long" }).format(Math.ceil(seconds / size));
 }
 
-/** The language asked for, or else the page's, or else the visitor's. */
+/** The language asked for, the page's, or the visitor's. */
 function language(asked) {
   const wanted = asked ? [asked] : [document.documentElement.lang, ...navigator.languages];
   return wanted.map((one) => String(one).toLowerCase().split("-")[0]).find((one) => LANGUAGES.includes(one)) || "en";
@@ -308,7 +308,7 @@ class Widget {
     this.code.oninput = (event) => this.codeTyped(event);
     this.phone.onkeydown = this.code.onkeydown = (event) => {
       if (event.key !== "Enter" || event.isComposing) return;
-      event.preventDefault(); // the page may have a form around us; it is not ours to submit
+      event.preventDefault(); // a form around us is not ours to submit
       this.act();
     };
   }
@@ -366,7 +366,7 @@ class Widget {
     let before = digitsIn(text.slice(0, this.phone.selectionStart ?? text.length)).length;
     let digits = digitsIn(text).slice(0, PHONE_DIGITS_MAX);
     if (digits === this.shown && event.inputType === "deleteContentBackward") {
-      digits = digits.slice(0, Math.max(0, --before)) + digits.slice(before + 1); // a space was deleted: its digit was meant
+      digits = digits.slice(0, Math.max(0, --before)) + digits.slice(before + 1); // a space: its digit was meant
     }
     const abroad = INTERNATIONAL.exec(text);
     if (abroad) {
@@ -421,7 +421,16 @@ class Widget {
     const host = location.hostname;
     const bound = isSecureContext && /^([a-z0-9-]+\.)+[a-z]{2,}$/.test(host) ? host : undefined;
     try {
-      const answer = await this.call("send", { phone_number: number, locale: this.lang, web_origin: bound });
+      const given = { phone_number: number, locale: this.lang, web_origin: bound };
+      const answer = await this.call("send", given).catch(async (failure) => {
+        const { turn } = this;
+        const { challenge } = failure;
+        if (!challenge) throw failure;
+        const { solve } = await import(this.server + challenge.script);
+        const solved = { ...given, challenge_response: await solve(challenge) };
+        if (turn !== this.turn) return new Promise(() => {});
+        return this.call("send", solved);
+      });
       const { verification_id: verificationId, expires_in: expiresIn, resend_in: resendIn } = answer;
       const now = Date.now();
       this.forget();
@@ -462,8 +471,8 @@ class Widget {
   }
 
   /**
-   * One call to the server. The same request, repeated after silence, has the same Idempotency-Key: no second message, no
-   * second attempt. Throws what a Failure says; never comes back to a widget that was reset in the meantime.
+   * One call to the server. The same request, repeated after silence, has the same Idempotency-Key: no second message or
+   * attempt. Throws what a Failure says; never comes back to a widget that was reset in the meantime.
    */
   async call(name, given) {
     const turn = ++this.turn;
@@ -486,9 +495,9 @@ class Widget {
       failure = await answer.json();
       if (status < 500) this.asked = "";
       if (!answer.ok) {
-        const { code, detail, attempts_left: attemptsLeft } = failure;
+        const { code, detail, attempts_left: attemptsLeft, challenge } = failure;
         const retryAfter = Number(headers.get("Retry-After")) || undefined;
-        failure = { code, status, detail, attemptsLeft, retryAfter, requestId: headers.get("X-Request-Id") };
+        failure = { code, status, detail, attemptsLeft, retryAfter, challenge, requestId: headers.get("X-Request-Id") };
       }
     } catch {
       failure = await this.silence();
@@ -499,7 +508,7 @@ class Widget {
     return failure;
   }
 
-  /** Why there was no answer that we may read: no connection, or a page or key that the server does not know. */
+  /** Why there was no answer that we may read: no connection, or a page or key unknown to the server. */
   async silence() {
     try {
       await fetch(this.server + "/healthz", { mode: "no-cors", credentials: "omit", cache: "no-store" });
@@ -616,7 +625,7 @@ class Widget {
     navigator.credentials.get(request).then((/** @type {any} */ found) => {
       this.code.value = found.code;
       this.codeTyped({});
-    }, () => {}); // refused, or another widget asked: the field is there
+    }, () => {}); // refused: the field is there
   }
 
   tell(event, callback, detail) {
@@ -636,7 +645,7 @@ class Widget {
       if (id || until) sessionStorage.setItem(this.place, JSON.stringify({ id, again, expires, until }));
       else sessionStorage.removeItem(this.place);
     } catch {
-      // storage may be off; then a reload begins anew
+      // storage may be off
     }
   }
 

@@ -1,0 +1,1 @@
+"""Facts to customers: signed posts to endpoints of their own."""
