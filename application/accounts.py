@@ -3,6 +3,7 @@
 The same commands serve the command line and whatever else administers; `by` names who did it and is in the event.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,15 +12,18 @@ from typing import Literal
 import msgspec
 
 from application.keyring import Keyring
+from application.listing import INSTALLATION, entries
 from application.ports import Entropy
 from application.writer import Decision, Draft, Writer
 from domain import account as accounts
-from domain import keys
+from domain import keys, wording
 from domain.account import Account
 from domain.events import ClockAdvanced, CreditAdded, Event, RateCardAdopted, StatementIssued
 from domain.keys import KeyKind
+from domain.lists import Effect, Kind, Lists
 from domain.rates import RateCard
 from domain.refusals import IdempotencyKeyReused, StateConflict
+from domain.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,21 @@ class ReadAccount:
 
     def decide(self, draft: Draft) -> Decision[Account]:
         accounts.require_open(draft.account)
+        return Decision(draft.account)
+
+    def replay(self, event: Event) -> Account:
+        raise AssertionError("never carries an Idempotency-Key")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadInstallation:
+    """The state of the installation's own log, which may never have begun."""
+
+    log: str = INSTALLATION
+    stream: str | None = None
+    idempotency: str = ""
+
+    def decide(self, draft: Draft) -> Decision[Account]:
         return Decision(draft.account)
 
     def replay(self, event: Event) -> Account:
@@ -199,6 +218,28 @@ class Administration:
             account_id, lambda account, now: accounts.change_policy(account, changes=changes, by=by, now=now)
         )
 
+    def change_lists(self, account_id: str, *, effect: Effect, kind: Kind, values: list[str], by: str) -> bool:
+        """Put values on a list, or take them off; False when that changes nothing. Raises InvalidRequest.
+
+        The installation's lists begin with their first change.
+        """
+        found = entries(self._keyring, account_id, kind, values)
+        if account_id == INSTALLATION:
+            with contextlib.suppress(StateConflict):
+                self._open_log(INSTALLATION, name="The installation", mode="live", by=by)
+        return self._changed(
+            account_id,
+            lambda account, now: accounts.change_lists(
+                account, effect=effect, kind=kind, entries=found, by=by, now=now
+            ),
+        )
+
+    def lists(self, account_id: str) -> Lists:
+        """The lists of an account, or of the installation."""
+        if account_id == INSTALLATION:
+            return self._writer.submit(ReadInstallation()).result(self._timeout_seconds).lists
+        return self.account(account_id).lists
+
     def suspend(self, account_id: str, *, reason: str, by: str) -> bool:
         """Stop an account; False when it was stopped."""
         return self._changed(account_id, lambda account, now: accounts.suspend(account, reason=reason, by=by, now=now))
@@ -236,6 +277,39 @@ class Administration:
             ),
         )
 
+    def change_template(self, account_id: str, *, locale: str, text: str, by: str) -> bool:
+        """Word messages in a language otherwise; False when they were so already."""
+        return self._worded(
+            account_id,
+            lambda words, now: wording.change_template(words, locale=locale, text=text, by=by, now=now),
+        )
+
+    def remove_template(self, account_id: str, *, locale: str, by: str) -> bool:
+        """Use the shipped text again; False when it was used already."""
+        return self._worded(
+            account_id, lambda words, now: wording.remove_template(words, locale=locale, by=by, now=now)
+        )
+
+    def change_wording(self, account_id: str, *, default_locale: str | None, brand: str | None, by: str) -> bool:
+        """Change default language or name, None leaving one as it is; False when they were so already."""
+        return self._worded(
+            account_id,
+            lambda words, now: wording.change(words, default_locale=default_locale, brand=brand, by=by, now=now),
+        )
+
+    def change_sender(self, account_id: str, *, country: str, sender: str, by: str) -> bool:
+        """Name the sender of messages to a country; False when it was that already."""
+        return self._worded(
+            account_id,
+            lambda words, now: wording.change_sender(words, country=country, sender=sender, by=by, now=now),
+        )
+
+    def remove_sender(self, account_id: str, *, country: str, by: str) -> bool:
+        """Leave the sender to the provider again; False when none was named."""
+        return self._worded(
+            account_id, lambda words, now: wording.remove_sender(words, country=country, by=by, now=now)
+        )
+
     def _open_log(self, account_id: str, *, name: str, mode: Literal["live", "test"], by: str) -> None:
         self._administer(
             keys.log_of(account_id, mode=mode),
@@ -243,6 +317,13 @@ class Administration:
                 account, account_id=account_id, name=name, mode=mode, by=by, now=now
             ),
         )
+
+    def _worded(self, account_id: str, rule: Callable[[Wording, datetime], Event | None]) -> bool:
+        def of_account(account: Account, now: datetime) -> Event | None:
+            accounts.require_open(account)
+            return rule(account.wording, now)
+
+        return self._changed(account_id, of_account)
 
     def _changed(self, account_id: str, rule: Callable[[Account, datetime], Event | None]) -> bool:
         return self._administer(account_id, rule) is not None

@@ -18,11 +18,10 @@ from domain.refusals import ChallengeRequired, DestinationBlocked
 
 THINGS_MAX: Final = 150_000
 """Prefixes, leads and open verifications over all logs; the logs least recently asked about go first."""
-EVENTS_READ_MAX: Final = 20_000
+EVENTS_READ_MAX: Final = 10_000
 """How far back the counts of a log begin."""
-WATCHED: Final = frozenset(
-    TOPICS[event] for event in (CodeRequested, Verified, AttemptFailed, SendFailed, DeliveryReported)
-)
+KINDS: Final = (CodeRequested, Verified, AttemptFailed, SendFailed, DeliveryReported)
+WATCHED: Final = frozenset(TOPICS[event] for event in KINDS)
 OFF, COUNTING = 0, 1
 
 
@@ -52,10 +51,10 @@ class Guard:
 
     def begin(self, log: str, events: Iterable[Event], *, position: int, policy: Policy) -> None:
         """Count anew from the latest events of a log, the last of which is at `position`."""
-        self._drop(log)
+        self.forget(log)
         watch = Watch(policy)
         for event in events:
-            watch.observe(event, self._place_of(log, event))
+            watch.observe(event, self._place_of(event))
         self._watches[log] = (watch, position)
         self._changed(log, watch, 0, told=False)
 
@@ -66,12 +65,13 @@ class Guard:
             return
         watch, before = found
         if position != before + 1:
-            self._drop(log)
+            self.forget(log)
             return
-        size = watch.size
-        watch.observe(event, self._place_of(log, event))
         self._watches[log] = (watch, position)
-        self._changed(log, watch, size, told=True)
+        if isinstance(event, KINDS):
+            size = watch.size
+            watch.observe(event, self._place_of(event), judged=True)
+            self._changed(log, watch, size, told=True)
 
     def judge(self, log: str, place: Place, *, policy: Policy, now: datetime, ahead: dict[str, int]) -> Verdict:
         """What becomes of a message to a place, beyond what this batch decided `ahead`; open where nothing is counted."""
@@ -79,7 +79,7 @@ class Guard:
         if found is None:
             return OPEN
         watch, _ = found
-        watch.policy = policy
+        watch.live_by(policy)
         self._watches.move_to_end(log)
         size = watch.size
         verdict = watch.judge(place, now=int(now.timestamp()), ahead=ahead)
@@ -96,11 +96,7 @@ class Guard:
             found[0].reserve(place, ahead)
             self._things += found[0].size - size
 
-    def place(self, log: str, phone: PhoneNumber) -> Place:
-        """Where a message to a number goes."""
-        return Place(self._keyring.prefix_of(log, phone.e164), phone.mask.partition("*")[0], phone.country)
-
-    def _place_of(self, log: str, event: Event) -> Place | None:
+    def _place_of(self, event: Event) -> Place | None:
         return place_of(self._keyring, event) if isinstance(event, CodeRequested) else None
 
     def _changed(self, log: str, watch: Watch, size: int, *, told: bool) -> None:
@@ -111,12 +107,18 @@ class Guard:
                 self.trips += 1
                 self._on_trip(log, reason)
         while self._things > self._things_max and len(self._watches) > 1:
-            self._drop(next(iter(self._watches)))
+            self.forget(next(iter(self._watches)))
 
-    def _drop(self, log: str) -> None:
+    def forget(self, log: str) -> None:
+        """Keep no counts of a log."""
         found = self._watches.pop(log, None)
         if found is not None:
             self._things -= found[0].size
+
+
+def place_to(keyring: Keyring, log: str, phone: PhoneNumber) -> Place:
+    """Where a message to a number goes."""
+    return Place(keyring.prefix_of(log, phone.e164), phone.mask.partition("*")[0], phone.country)
 
 
 def place_of(keyring: Keyring, event: CodeRequested) -> Place:

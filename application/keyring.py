@@ -40,6 +40,9 @@ class Keyring:
         self.token_key = Ed25519PrivateKey.from_private_bytes(self._derive("token"))
         self.stream_of = lru_cache(maxsize=STREAMS_KEPT_MAX)(self._stream_of)
         """`stream_of(log, e164)`: the stream of a number in a log."""
+        self.listed = lru_cache(maxsize=STREAMS_KEPT_MAX)(self._listed)
+        """`listed(account, text)`: how a list names what it must not hold in the clear."""
+        self._list_key = lru_cache(maxsize=10_000)(lambda account: self._derive(f"list/{account}"))
         self._prefixes = self._derive("prefix")
         self._tags = self._derive("prefix-tag")
         self.prefix_of = lru_cache(maxsize=STREAMS_KEPT_MAX)(self._prefix_of)
@@ -49,6 +52,10 @@ class Keyring:
     def _stream_of(self, log: str, e164: str) -> str:
         """HMAC-SHA-256 under that log's index key, 128 bits."""
         return _text(hmac.digest(self._index_key(log), e164.encode(), "sha256"))
+
+    def _listed(self, account: str, text: str) -> str:
+        """HMAC-SHA-256 under that account's list key, 128 bits."""
+        return _text(hmac.digest(self._list_key(account), text.encode(), "sha256"))
 
     def _prefix_of(self, log: str, e164: str) -> str:
         name = hmac.digest(self._prefixes, f"{log}/{e164[:-4]}".encode(), "sha256")
@@ -60,8 +67,9 @@ class Keyring:
         Plain hashes would: masks show all but a few digits, so whoever knows one number of each hash could read the rest.
         """
         pad = hmac.digest(self._tags, seed.encode(), "sha256")
-        blinded = bytes(a ^ b for a, b in zip(base64.urlsafe_b64decode(prefix + "="), pad, strict=False))
-        return base64.urlsafe_b64encode(blinded).decode().rstrip("=")
+        plain = int.from_bytes(base64.urlsafe_b64decode(prefix + "="), "big")
+        blinded = plain ^ int.from_bytes(pad[:_PREFIX_BYTES], "big")
+        return base64.urlsafe_b64encode(blinded.to_bytes(_PREFIX_BYTES, "big")).decode().rstrip("=")
 
     def untagged(self, tag: str, *, seed: str) -> str:
         """The prefix's hash again."""
@@ -122,6 +130,10 @@ class Keyring:
     def challenge_key(self) -> bytes:
         """Seals the challenges that public keys are asked for."""
         return self._derive("challenge")
+
+    def operators_key(self) -> bytes:
+        """Encrypts the second factors of those who use the dashboard."""
+        return self._derive("operators")
 
     def webhook_secret(self) -> bytes:
         """The secret that signs messages to a `webhook:` provider unless one is configured."""

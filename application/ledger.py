@@ -196,10 +196,12 @@ class Ledger(Application[str]):
                 cached.confirmed_at = now
                 return news
 
-    def watch(self, log: str, policy: Policy) -> None:
-        """Make sure that the guard knows a log as far as it is cached."""
+    def watch(self, log: str, policy: Policy | None) -> None:
+        """Make sure that the guard knows a log as far as it is cached; without a policy it need not any more."""
         guard, position = self.guard, self._logs[log].position
-        if guard is None or guard.is_at(log, position):
+        if guard is not None and policy is None:
+            guard.forget(log)
+        if guard is None or policy is None or guard.is_at(log, position):
             return
         rows = self.logs_recorder.select_log(log, after=max(0, position - EVENTS_READ_MAX), limit=EVENTS_READ_MAX)
         recent = (decode(row.topic, row.state) for row in rows if row.topic in WATCHED and row.id <= position)

@@ -126,6 +126,8 @@ class Message:
     accepted_at: datetime
     account: str
     price_credits: int = 0
+    sender: str = ""
+    """The name or short code that the account wants it to come from; empty where that is the provider's choice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 They are numbers of the US personal range that nobody is reached by; every other number just works.
 """
 
-from typing import Final, Literal
+from typing import Final, Literal, cast, get_args
 
 import msgspec
 
@@ -17,7 +17,15 @@ from domain.refusals import (
     Refusal,
 )
 
-CarrierOutcome = Literal["delivered", "slow", "undelivered", "provider_down"]
+CarrierOutcome = Literal[
+    "delivered",
+    "slow",
+    "undelivered",
+    "provider_down",
+    "duplicate_receipts",
+    "contradicting_receipts",
+    "number_refused",
+]
 RefusedOutcome = Literal[
     "blocklisted", "country_not_enabled", "no_credit", "rate_limited", "locked", "destination_blocked"
 ]
@@ -38,6 +46,19 @@ SCENARIOS: Final = (
     Scenario("+15005550002", "slow", None, "Accepted by the provider after 3 seconds."),
     Scenario("+15005550003", "undelivered", None, "Accepted at once, then reported undelivered; no phone shows it."),
     Scenario("+15005550004", "provider_down", None, "No provider accepts it; send may be repeated at once."),
+    Scenario(
+        "+15005550005",
+        "duplicate_receipts",
+        None,
+        "Accepted at once, then reported delivered three times: once counts.",
+    ),
+    Scenario(
+        "+15005550006",
+        "contradicting_receipts",
+        None,
+        "Accepted at once, then reported undelivered, then delivered: the first counts.",
+    ),
+    Scenario("+15005550007", "number_refused", None, "The provider refuses the number; send may be repeated at once."),
     Scenario("+15005550011", "blocklisted", "number_blocklisted", "Refused: the account has blocked the number."),
     Scenario("+15005550012", "country_not_enabled", "country_not_enabled", "Refused: the country is not enabled."),
     Scenario("+15005550013", "no_credit", "insufficient_credit", "Refused: the account cannot pay for the message."),
@@ -47,6 +68,12 @@ SCENARIOS: Final = (
 )
 
 _OUTCOMES: Final = {scenario.number: scenario.outcome for scenario in SCENARIOS}
+_BY_CARRIER: Final[frozenset[str]] = frozenset(get_args(CarrierOutcome))
+
+
+def is_scenario(e164: str) -> bool:
+    """Whether this number fixes an outcome for test keys."""
+    return e164 in _OUTCOMES
 
 
 def refusal_for(e164: str) -> Refusal | None:
@@ -70,8 +97,5 @@ def refusal_for(e164: str) -> Refusal | None:
 
 def carrier_outcome_for(e164: str) -> CarrierOutcome | None:
     """What the carrier does with a message to this number; None for numbers that just work."""
-    match _OUTCOMES.get(e164):
-        case "delivered" | "slow" | "undelivered" | "provider_down" as outcome:
-            return outcome
-        case _:
-            return None
+    outcome = _OUTCOMES.get(e164)
+    return cast("CarrierOutcome", outcome) if outcome in _BY_CARRIER else None

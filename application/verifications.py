@@ -19,6 +19,7 @@ from application.ports import Entropy
 from application.tokens import Claims, Tokens
 from application.writer import Decision, Draft
 from domain import account as accounts
+from domain import rules
 from domain import verification as verifications
 from domain.account import Account
 from domain.events import (
@@ -33,6 +34,7 @@ from domain.events import (
     VerificationCancelled,
     Verified,
 )
+from domain.guard import Place
 from domain.phone import PhoneNumber
 from domain.policy import Policy
 from domain.refusals import (
@@ -44,6 +46,8 @@ from domain.refusals import (
     VerificationNotFound,
     WrongCode,
 )
+from domain.rules import NOT_COUNTED, Asked, Counted, Destination
+from domain.senders import sender_for
 from domain.verification import Attempt, Caller, Handoff, NewCode
 from domain.words import is_personal
 
@@ -96,6 +100,7 @@ class Outgoing:
     send: int = 0
     at: datetime | None = None
     price_credits: int = 0
+    sender: str = ""
 
     @property
     def is_new(self) -> bool:
@@ -114,6 +119,8 @@ class SendCode:
     keyring: Keyring
     entropy: Entropy
     holder: Account
+    destination: Destination
+    counted: Counted = NOT_COUNTED
     locale: str = ""
     web_origin: str = ""
     app_hash: str = ""
@@ -126,6 +133,10 @@ class SendCode:
     def idempotency(self) -> str:
         return self.caller.idempotency
 
+    def require_early(self) -> None:
+        """The rules that need no ledger. A request that may be a repeated one is asked them after that is known."""
+        rules.require(rules.EARLY, self.destination)
+
     @property
     def guarded_by(self) -> Policy | None:
         """The policy under which the fraud guard looks at this message; None when it does not."""
@@ -133,12 +144,12 @@ class SendCode:
         is_test = self.log != self.holder.id
         return None if policy.guard == OFF or (is_test and not policy.guard_test_keys) else policy
 
-    def decide(self, draft: Draft) -> Decision[Outgoing]:
-        """CodeRequested and, on a live log, CreditDebited right after it."""
-        _require_standing(self.holder, draft)
+    def asked(self, draft: Draft, place: Place) -> Asked:
+        """What the late rules look at."""
         stream, now = self.stream, draft.now
+        verification = draft.verification(stream)
         requested = verifications.request(
-            draft.verification(stream),
+            verification,
             NewCode(
                 phone=self.phone,
                 verification_id=self.keyring.verification_id(stream, self.entropy.bytes(NONCE_BYTES)),
@@ -151,14 +162,34 @@ class SendCode:
                 web_origin=self.web_origin,
                 app_hash=self.app_hash,
                 metadata=self.metadata or {},
+                wording=self.holder.wording,
             ),
             policy=self.holder.policy,
             now=now,
         )
-        requested = replace(requested, prefix_tag=self._tag(requested))
-        self._require_open(draft, is_known=draft.verification(stream).verified_at is not None)
-        debited = accounts.debit(draft.account, requested)
-        draft.sends(self.phone)
+        requested = replace(requested, prefix_tag=self.keyring.tagged(place.prefix, seed=requested.seed))
+        is_known = verification.verified_at is not None
+        return Asked(
+            holder=self.holder,
+            account=draft.account,
+            verification=verification,
+            requested=requested,
+            now=now,
+            is_public=self.is_public,
+            counted=self.counted,
+            require_guard=lambda: self._require_open(draft, place, is_known=is_known),
+        )
+
+    def decide(self, draft: Draft) -> Decision[Outgoing]:
+        """CodeRequested and, on a live log, CreditDebited right after it."""
+        if self.idempotency:
+            self.require_early()
+        place = guard.place_to(self.keyring, self.log, self.phone)
+        asked = self.asked(draft, place)
+        rules.require(rules.LATE, asked)
+        stream, requested, wording = self.stream, asked.requested, self.holder.wording
+        debited = accounts.debit(draft.account, requested, public_key_id=self.caller.key_id if self.is_public else "")
+        draft.sends(place)
         events: list[tuple[str, Event]] = [(stream, requested)]
         if debited is not None:
             events.append((ACCOUNT_STREAM, debited))
@@ -169,19 +200,23 @@ class SendCode:
             seed=requested.seed,
             digits=requested.digits,
         )
-        text = verifications.message(requested, code)
-        price = requested.price_credits
-        return Decision(Outgoing(_sent(requested), code, text, requested.send, now, price), tuple(events))
+        outgoing = Outgoing(
+            _sent(requested),
+            code,
+            verifications.message(requested, code, wording),
+            requested.send,
+            asked.now,
+            requested.price_credits,
+            sender_for(wording.senders, requested.country),
+        )
+        return Decision(outgoing, tuple(events))
 
-    def _tag(self, requested: CodeRequested) -> str:
-        return self.keyring.tagged(self.keyring.prefix_of(self.log, self.phone.e164), seed=requested.seed)
-
-    def _require_open(self, draft: Draft, *, is_known: bool) -> None:
+    def _require_open(self, draft: Draft, place: Place, *, is_known: bool) -> None:
         """The fraud guard; raises DestinationBlocked or ChallengeRequired."""
         policy = self.guarded_by
         if policy is not None:
             guard.require_open(
-                draft.guarded(self.phone, policy),
+                draft.guarded(place, policy),
                 policy=policy,
                 is_public=self.is_public,
                 has_solved=self.has_solved,

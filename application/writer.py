@@ -31,8 +31,7 @@ from domain import verification as verifications
 from domain.account import Account
 from domain.codec import decode
 from domain.events import ClockAdvanced, CreditAdded, Event
-from domain.guard import OPEN, Verdict
-from domain.phone import PhoneNumber
+from domain.guard import OPEN, Place, Verdict
 from domain.policy import Policy
 from domain.refusals import IdempotencyKeyReused, Overloaded, Refusal, ServiceUnavailable
 from domain.verification import Verification
@@ -108,19 +107,17 @@ class Draft:
         self.records.extend(records)
         self.events.extend(event for _, event in events)
 
-    def guarded(self, phone: PhoneNumber, policy: Policy) -> Verdict:
-        """What the fraud guard says of a message to a number; open where there is no guard."""
+    def guarded(self, place: Place, policy: Policy) -> Verdict:
+        """What the fraud guard says of a message to a place; open where there is no guard."""
         guard = self._ledger.guard
         if guard is None:
             return OPEN
-        place = guard.place(self.log, phone)
         return guard.judge(self.log, place, policy=policy, now=self.now, ahead=self._ahead)
 
-    def sends(self, phone: PhoneNumber) -> None:
-        """A message to a number is decided: those that this batch decides after it must know."""
-        guard = self._ledger.guard
-        if guard is not None:
-            guard.reserve(self.log, guard.place(self.log, phone), self._ahead)
+    def sends(self, place: Place) -> None:
+        """A message to a place is decided: those that this batch decides after it must know."""
+        if self._ledger.guard is not None:
+            self._ledger.guard.reserve(self.log, place, self._ahead)
 
     def _stream(self, stream: str) -> Folded[Verification]:
         folded = self.streams.get(stream) or self._ledger.stream(self.log, stream)
@@ -390,10 +387,9 @@ class Writer:
         """Decide every ticket against what is stored and what those before it decided."""
         ledger = self._ledger
         ledger.prepare([(ticket.command.log, ticket.command.stream) for ticket in tickets])
-        guarded = {ticket.command.log: getattr(ticket.command, "guarded_by", None) for ticket in tickets}
+        guarded = {t.command.log: t.command.guarded_by for t in tickets if hasattr(t.command, "guarded_by")}
         for log, policy in guarded.items():
-            if policy is not None:
-                ledger.watch(log, policy)
+            ledger.watch(log, policy)
         earlier = self._find_idempotent(tickets)
         now = self._clock.now()
         drafts: dict[str, Draft] = {}

@@ -3,13 +3,15 @@
 A balance can never go below zero, because the debit is decided against the state that the account's head guards.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
 from msgspec.structs import replace
 
-from domain import periods, refusals, webhooks
+from domain import lists as listing
+from domain import periods, refusals, webhooks, wording
 from domain.events import (
     AccountOpened,
     AccountResumed,
@@ -22,21 +24,30 @@ from domain.events import (
     Event,
     KeyIssued,
     KeyRevoked,
+    ListChanged,
     PolicyChanged,
     RateCardAdopted,
+    SenderChanged,
+    SenderRemoved,
     StatementIssued,
+    TemplateChanged,
+    TemplateRemoved,
     WebhookEndpointAdded,
     WebhookEndpointDisabled,
     WebhookEndpointEnabled,
     WebhookEndpointRemoved,
     WebhookSecretRotated,
+    WordingChanged,
 )
 from domain.keys import KeyKind
+from domain.lists import NOTHING, Effect, Kind, Lists
 from domain.policy import BOUNDS, Policy
 from domain.rates import FLAT, RateCard, require_sound
-from domain.refusals import InsufficientCredit, InvalidRequest, StateConflict
+from domain.refusals import InsufficientCredit, InvalidRequest, SpendCapReached, StateConflict
+from domain.spending import NONE, Spent, plus
 from domain.verification import Handoff
 from domain.webhooks import Endpoint
+from domain.wording import Wording
 from domain.words import require_words
 
 CREDITS_MAX: Final = 10**15
@@ -79,11 +90,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     debited: int = 0
     refunded: int = 0
     keys: dict[str, Key] = {}
+    spent: Spent = NONE
+    spent_by_key: dict[str, Spent] = {}
+    """Of public keys only."""
     policy: Policy = Policy()
+    lists: Lists = NOTHING
     clock_advanced_seconds: int = 0
     cards: tuple[Adopted, ...] = ()
     closed_period: str = ""
     webhooks: tuple[Endpoint, ...] = ()
+    wording: Wording = Wording()
 
     @property
     def available(self) -> int:
@@ -118,15 +134,39 @@ def add_credit(
     return CreditAdded(at=now, credits=credits, reference=reference, by=by, idempotency=idempotency)
 
 
-def debit(account: Account, requested: CodeRequested) -> CreditDebited | None:
+def require_credit(account: Account, requested: CodeRequested) -> None:
+    """Raises InsufficientCredit when the account cannot pay for a message."""
+    if requested.price_credits and account.available < requested.price_credits:
+        raise InsufficientCredit(available=max(0, account.available), price=requested.price_credits)
+
+
+def require_within_caps(
+    account: Account, requested: CodeRequested, *, policy: Policy, is_public: bool, now: datetime
+) -> None:
+    """Raises SpendCapReached when a message would take the account, or the public key that asks, past a cap."""
+    price = requested.price_credits
+    if not price:
+        return
+    _require_cap("day", policy.spend_per_day_max, lambda: account.spent.day(now) + price)
+    _require_cap("month", policy.spend_per_month_max, lambda: account.spent.of_month(now) + price)
+    if is_public:
+        of_key = account.spent_by_key.get(requested.key_id, NONE)
+        _require_cap("day", policy.public_spend_per_day_max, lambda: of_key.day(now) + price)
+
+
+def _require_cap(period: str, cap: int, spending: Callable[[], int]) -> None:
+    if cap and spending() > cap:
+        raise SpendCapReached(period=period)
+
+
+def debit(account: Account, requested: CodeRequested, *, public_key_id: str = "") -> CreditDebited | None:
     """Pay for one message, None where messages are free; raises InsufficientCredit."""
     card = account.rate_card(requested.at)
     if card is None or requested.price_credits == 0:
         return None
     price = card.price(requested.country, segments=requested.segments)
     assert price.credits == requested.price_credits, "a message costs what its request says"
-    if account.available < price.credits:
-        raise InsufficientCredit(available=max(0, account.available), price=price.credits)
+    require_credit(account, requested)
     return CreditDebited(
         at=requested.at,
         verification_id=requested.verification_id,
@@ -136,6 +176,7 @@ def debit(account: Account, requested: CodeRequested) -> CreditDebited | None:
         country=requested.country,
         units=price.units,
         unit_credits=price.unit_credits,
+        key_id=public_key_id,
     )
 
 
@@ -191,6 +232,25 @@ def change_policy(account: Account, *, changes: dict[str, int], by: str, now: da
             raise InvalidRequest(f"{name} must be {low} to {high}.")
     news = {name: value for name, value in changes.items() if getattr(account.policy, name) != value}
     return PolicyChanged(at=now, changes=news, by=by) if news else None
+
+
+def change_lists(
+    account: Account, *, effect: Effect, kind: Kind, entries: dict[str, str], by: str, now: datetime
+) -> ListChanged | None:
+    """Put entries on a list, or take them off all; None when that changes nothing. Raises InvalidRequest beyond a bound."""
+    require_open(account)
+    if not 1 <= len(entries) <= listing.ENTRIES_PER_CHANGE_MAX:
+        raise InvalidRequest(f"One change names 1 to {listing.ENTRIES_PER_CHANGE_MAX} entries.")
+    if effect == "allow" and kind == "type" and not listing.UNSUPPORTED.issuperset(entries):
+        raise InvalidRequest(
+            f"Only what is refused otherwise can be allowed: {', '.join(sorted(listing.UNSUPPORTED))}."
+        )
+    after = listing.changed(account.lists, effect=effect, kind=kind, entries=entries)
+    if after.count() > max(listing.ENTRIES_MAX, account.lists.count()):
+        raise InvalidRequest(f"An account's lists have at most {listing.ENTRIES_MAX} entries together.")
+    if after == account.lists:
+        return None
+    return ListChanged(at=now, effect=effect, kind=kind, entries=entries, by=by)
 
 
 def suspend(account: Account, *, reason: str, by: str, now: datetime) -> AccountSuspended | None:
@@ -270,9 +330,10 @@ def evolve(account: Account, event: Event) -> Account:
     """The state after `event`. Never refuses."""
     match event:
         case CreditDebited():
-            return replace(account, debited=account.debited + event.credits)
+            return _debited(account, event)
         case CreditRefunded():
-            return replace(account, refunded=account.refunded + event.credits)
+            spent = plus(account.spent, -event.credits, at=event.at)
+            return replace(account, refunded=account.refunded + event.credits, spent=spent)
         case CreditAdded():
             return replace(account, added=account.added + event.credits)
         case AccountOpened():
@@ -286,9 +347,8 @@ def evolve(account: Account, event: Event) -> Account:
                 for hash_, key in account.keys.items()
             }
             return replace(account, keys=keys)
-        case PolicyChanged():
-            known = {name: value for name, value in event.changes.items() if name in Policy.__struct_fields__}
-            return replace(account, policy=replace(account.policy, **known))
+        case PolicyChanged() | ListChanged():
+            return _under_other_rules(account, event)
         case RateCardAdopted():
             adopted = Adopted(RateCard(per=event.per, prices=event.prices), event.effective_from)
             return replace(account, cards=_with_card(account.cards, adopted, now=event.at))
@@ -300,6 +360,12 @@ def evolve(account: Account, event: Event) -> Account:
             return replace(account, suspended="")
         case ClockAdvanced():
             return replace(account, clock_advanced_seconds=account.clock_advanced_seconds + event.seconds)
+        case _:
+            return _evolve_parts(account, event)
+
+
+def _evolve_parts(account: Account, event: Event) -> Account:
+    match event:
         case (
             WebhookEndpointAdded()
             | WebhookSecretRotated()
@@ -308,8 +374,26 @@ def evolve(account: Account, event: Event) -> Account:
             | WebhookEndpointRemoved()
         ):
             return replace(account, webhooks=webhooks.evolve(account.webhooks, event))
+        case TemplateChanged() | TemplateRemoved() | WordingChanged() | SenderChanged() | SenderRemoved():
+            return replace(account, wording=wording.evolve(account.wording, event))
         case _:
             return account
+
+
+def _debited(account: Account, event: CreditDebited) -> Account:
+    spent, debited = plus(account.spent, event.credits, at=event.at), account.debited + event.credits
+    if not event.key_id:
+        return replace(account, debited=debited, spent=spent)
+    of_key = plus(account.spent_by_key.get(event.key_id, NONE), event.credits, at=event.at)
+    return replace(account, debited=debited, spent=spent, spent_by_key={**account.spent_by_key, event.key_id: of_key})
+
+
+def _under_other_rules(account: Account, event: PolicyChanged | ListChanged) -> Account:
+    if isinstance(event, ListChanged):
+        lists = listing.changed(account.lists, effect=event.effect, kind=event.kind, entries=event.entries)
+        return replace(account, lists=lists)
+    known = {name: value for name, value in event.changes.items() if name in Policy.__struct_fields__}
+    return replace(account, policy=replace(account.policy, **known))
 
 
 def _with_card(cards: tuple[Adopted, ...], adopted: Adopted, *, now: datetime) -> tuple[Adopted, ...]:

@@ -156,6 +156,7 @@ class CreditDebited(Event, frozen=True, kw_only=True, omit_defaults=True):
     """One message was paid for. Stored in one transaction with, and right after, its CodeRequested.
 
     `credits` is `units` (messages, or their segments) at `unit_credits` each, as `rate_card` says for the country.
+    `key_id` is the public key that asked, whose spending has a cap of its own.
     """
 
     verification_id: str
@@ -165,6 +166,7 @@ class CreditDebited(Event, frozen=True, kw_only=True, omit_defaults=True):
     country: str = ""
     units: int = 1
     unit_credits: int = 0
+    key_id: str = ""
 
 
 class CreditRefunded(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -198,6 +200,18 @@ class PolicyChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Settings of the account's policy changed; only those named did."""
 
     changes: dict[str, int]
+    by: str = ""
+
+
+class ListChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Entries were put on the account's lists, or taken off them.
+
+    `entries` holds what is looked up and how it is shown. Numbers, and networks narrower than a mask, are keyed hashes.
+    """
+
+    effect: Literal["allow", "block", "remove"]
+    kind: Literal["ip", "number", "prefix", "country", "origin", "type"]
+    entries: dict[str, str]
     by: str = ""
 
 
@@ -287,6 +301,44 @@ class WebhookEndpointRemoved(Event, frozen=True, kw_only=True, omit_defaults=Tru
     by: str = ""
 
 
+class TemplateChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Messages in this language are worded like this: `{code}` and `{minutes}` are filled in, nothing else."""
+
+    locale: str
+    text: str
+    by: str = ""
+
+
+class TemplateRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Messages in this language have the shipped text again."""
+
+    locale: str
+    by: str = ""
+
+
+class WordingChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """From here on `default_locale` is the language of those who name none, and `brand` stands before shipped texts."""
+
+    default_locale: str = ""
+    brand: str = ""
+    by: str = ""
+
+
+class SenderChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Messages to a country, `*` for all that are not named, come from this name or short code."""
+
+    country: str
+    sender: str
+    by: str = ""
+
+
+class SenderRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Messages to a country come from whatever the provider sends them from."""
+
+    country: str
+    by: str = ""
+
+
 VERIFICATION_EVENTS: Final = (
     CodeRequested,
     CodeSent,
@@ -306,6 +358,7 @@ ACCOUNT_EVENTS: Final = (
     KeyIssued,
     KeyRevoked,
     PolicyChanged,
+    ListChanged,
     AccountSuspended,
     AccountResumed,
     RateCardAdopted,
@@ -316,6 +369,11 @@ ACCOUNT_EVENTS: Final = (
     WebhookEndpointDisabled,
     WebhookEndpointEnabled,
     WebhookEndpointRemoved,
+    TemplateChanged,
+    TemplateRemoved,
+    WordingChanged,
+    SenderChanged,
+    SenderRemoved,
 )
 TYPES: Final[dict[str, type[Event]]] = {
     f"{event.__name__}.v1": event for event in (*VERIFICATION_EVENTS, *ACCOUNT_EVENTS)

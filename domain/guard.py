@@ -80,12 +80,13 @@ class Breaker(Meter):
     should not shut for what this one explains, but for many like it; and while it is apart nothing more joins them.
     """
 
-    __slots__ = ("is_apart", "of", "reason", "scope", "strikes", "until", "wider")
+    __slots__ = ("is_apart", "name", "of", "reason", "scope", "strikes", "until", "wider")
 
     def __init__(self, scope: Scope, of: str, wider: "Breaker | None" = None) -> None:
         super().__init__()
         self.scope = scope
         self.of = of
+        self.name = f"{scope} {of}"
         self.wider = wider
         self.until = self.strikes = 0
         self.is_apart = False
@@ -132,7 +133,8 @@ class Watch:
     """The counts of one log under a policy."""
 
     def __init__(self, policy: Policy) -> None:
-        self.policy = policy
+        self._policy = policy
+        self._lines = _lines(policy)
         self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
         self._leads: OrderedDict[str, Breaker] = OrderedDict()
         self._countries: dict[str, Breaker] = {}
@@ -144,6 +146,11 @@ class Watch:
         self.tripped: deque[Reason] = deque(maxlen=TRIPPED_MAX)
         """Scopes that were shut for hours, for whoever counts or tells it; they are taken out."""
 
+    def live_by(self, policy: Policy) -> None:
+        """Judge by another policy from now on."""
+        if policy is not self._policy:
+            self._policy, self._lines = policy, _lines(policy)
+
     @property
     def size(self) -> int:
         """How many things are remembered."""
@@ -151,13 +158,15 @@ class Watch:
 
     # Fold.
 
-    def observe(self, event: Event, place: Place | None = None) -> None:
-        """Count an event of the log. `place` is where a CodeRequested goes."""
+    def observe(self, event: Event, place: Place | None = None, *, judged: bool = False) -> None:
+        """Count an event of the log. `place` is where a CodeRequested goes; `judged` is whether it just was, here."""
         now = int(event.at.timestamp())
         match event:
             case CodeRequested():
                 assert place is not None, "a message goes somewhere"
                 self._requested(event, place, now)
+                if not judged:
+                    self._worst(self._prefix(place), now, {})
             case Verified():
                 self._checks.add(now // MINUTE_SECONDS, good=1)
                 self._checks.reopen(now)
@@ -182,7 +191,6 @@ class Watch:
         prefix.add(minute, bad=1)
         for breaker in prefix.chain():
             breaker.add(minute, bad=1)
-        self._worst(prefix, now, {})
 
     def _verified(self, verification_id: str, now: int) -> None:
         place, sends = self._open.pop(verification_id, (None, {}))
@@ -222,8 +230,7 @@ class Watch:
         prefix = self._prefix(place)
         ahead[place.prefix] = ahead.get(place.prefix, 0) + 1
         for breaker in prefix.chain():
-            name = f"{breaker.scope} {breaker.of}"
-            ahead[name] = ahead.get(name, 0) + 1
+            ahead[breaker.name] = ahead.get(breaker.name, 0) + 1
 
     def reasons(self, *, now: int) -> list[Reason]:
         """Why scopes are not open at second `now`: those that are shut or held, and the wide ones that ask."""
@@ -237,7 +244,7 @@ class Watch:
         worst = self._stage(prefix, now, ahead=ahead.get(prefix.place.prefix, 0))
         wider = () if prefix.is_proven else self._wider(prefix)
         for breaker in (*wider, self._checks):
-            found = self._stage(breaker, now, ahead=ahead.get(f"{breaker.scope} {breaker.of}", 0))
+            found = self._stage(breaker, now, ahead=ahead.get(breaker.name, 0))
             if _SEVERITY[found.stage] > _SEVERITY[worst.stage]:
                 worst = found
         return worst
@@ -268,27 +275,17 @@ class Watch:
 
     def _limits(self, breaker: Breaker, now: int) -> tuple[int, int]:
         """How many old ones shut a scope now, and how many in all hold it. What is good allows for more."""
-        policy = self.policy
-        grace = -(-policy.guard_grace_seconds // MINUTE_SECONDS)
-        if breaker.scope == "checks":  # a wrong code is one at once
-            grace = -1
-        breaker.roll(now // MINUTE_SECONDS, window=policy.guard_window_seconds // MINUTE_SECONDS, grace=grace)
-        base, percent = {
-            "prefix": (policy.guard_prefix_unverified_max, policy.guard_conversion_percent_min),
-            "lead": (policy.guard_lead_unverified_max, policy.guard_new_prefix_percent_min),
-            "country": (policy.guard_country_unverified_max, policy.guard_new_prefix_percent_min),
-            "account": (policy.guard_account_unverified_max, policy.guard_new_prefix_percent_min),
-            "checks": (policy.guard_failed_checks_max, policy.guard_success_percent_min),
-        }[breaker.scope]
+        window, grace, base, percent = self._lines[breaker.scope]
+        breaker.roll(now // MINUTE_SECONDS, window=window, grace=grace)
         if breaker.until:
-            base = min(base, policy.guard_probe_sends)
+            base = min(base, self._policy.guard_probe_sends)
         spare = breaker.good * (100 - percent) // percent
         return base + spare, base * HELD_TIMES // 2 + spare
 
     def _trip(self, breaker: Breaker, now: int, ahead: int) -> Verdict:
         limit, held_limit = self._limits(breaker, now)
         reason = self._reason(breaker, "block", limit, held_limit, ahead)
-        seconds = min(self.policy.guard_block_seconds << min(breaker.strikes, 8), BLOCK_SECONDS_MAX)
+        seconds = min(self._policy.guard_block_seconds << min(breaker.strikes, 8), BLOCK_SECONDS_MAX)
         breaker.until = now + seconds
         breaker.reason = msgspec.structs.replace(reason, until=breaker.until)
         breaker.strikes += 1
@@ -306,7 +303,7 @@ class Watch:
             scope=breaker.scope,
             of=breaker.of,
             stage=stage,
-            window_seconds=self.policy.guard_window_seconds,
+            window_seconds=self._policy.guard_window_seconds,
             bad=breaker.bad_old + young,
             young=young,
             good=breaker.good,
@@ -349,3 +346,18 @@ class Watch:
             if not is_old and len(self._open) < OPEN_MAX:
                 return
             del self._open[verification_id]
+
+
+def _lines(policy: Policy) -> dict[Scope, tuple[int, int, int, int]]:
+    """By scope: window and grace in minutes, how many unverified shut it, and the least conversion in percent."""
+    window = policy.guard_window_seconds // MINUTE_SECONDS
+    grace = -(-policy.guard_grace_seconds // MINUTE_SECONDS)
+    fresh = policy.guard_new_prefix_percent_min
+    return {
+        "prefix": (window, grace, policy.guard_prefix_unverified_max, policy.guard_conversion_percent_min),
+        "lead": (window, grace, policy.guard_lead_unverified_max, fresh),
+        "country": (window, grace, policy.guard_country_unverified_max, fresh),
+        "account": (window, grace, policy.guard_account_unverified_max, fresh),
+        # A wrong code is one at once.
+        "checks": (window, -1, policy.guard_failed_checks_max, policy.guard_success_percent_min),
+    }

@@ -17,14 +17,31 @@ SPELLING: Final = r"\+[0-9 ()./-]{6,31}"
 """What passes the gate."""
 _CACHE_MAX: Final = 16_384
 """Parsed numbers kept in memory, so that `check` does not pay again for what `send` parsed."""
+KINDS: Final = {
+    phonenumbers.PhoneNumberType.FIXED_LINE: "fixed_line",
+    phonenumbers.PhoneNumberType.MOBILE: "mobile",
+    phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed_line_or_mobile",
+    phonenumbers.PhoneNumberType.TOLL_FREE: "toll_free",
+    phonenumbers.PhoneNumberType.PREMIUM_RATE: "premium_rate",
+    phonenumbers.PhoneNumberType.SHARED_COST: "shared_cost",
+    phonenumbers.PhoneNumberType.VOIP: "voip",
+    phonenumbers.PhoneNumberType.PERSONAL_NUMBER: "personal_number",
+    phonenumbers.PhoneNumberType.PAGER: "pager",
+    phonenumbers.PhoneNumberType.UAN: "uan",
+    phonenumbers.PhoneNumberType.VOICEMAIL: "voicemail",
+}
+"""What libphonenumber calls the kinds of numbers; satellite networks it does not tell apart, their calling codes do."""
+_SATELLITE_CODES: Final = frozenset({870, 881, 882, 883})
+"""Inmarsat, the global mobile satellite system and the international networks (ITU-T E.164, list of assigned codes)."""
 
 
 class PhoneNumber(msgspec.Struct, frozen=True):
-    """A valid number. `e164` is the clear number: it never leaves memory."""
+    """A valid number. `e164` is the clear number: it never leaves memory. `kind` is one of KINDS, or `satellite`."""
 
     e164: str
     country: str
     mask: str
+    kind: str
 
 
 def parse(spelling: str) -> PhoneNumber:
@@ -42,7 +59,8 @@ def _parse(spelling: str) -> PhoneNumber | None:
         return None
     try:
         parsed = phonenumbers.parse(spelling)
-        if not phonenumbers.is_valid_number(parsed):
+        kind = KINDS.get(phonenumbers.number_type(parsed))
+        if kind is None:  # libphonenumber knows the kind of every valid number, and of no other
             return None
         e164 = _spelled(parsed)
         # One number must have one spelling: what does not come back as itself is refused, not guessed.
@@ -55,6 +73,7 @@ def _parse(spelling: str) -> PhoneNumber | None:
         e164=e164,
         country=phonenumbers.region_code_for_number(parsed) or "001",
         mask=_mask(calling_code, e164[1 + len(calling_code) :]),
+        kind="satellite" if parsed.country_code in _SATELLITE_CODES else kind,
     )
 
 

@@ -19,6 +19,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     failures_window_seconds: int = 86_400
     token_lifetime_seconds: int = 600
 
+    # Messages to a number in 24 hours, and credits in 24 hours or a month; a cap of 0 is none. Counted in the ledger.
+    sends_per_number_max: int = 10
+    spend_per_day_max: int = 0
+    spend_per_month_max: int = 0
+    public_spend_per_day_max: int = 1_000
+
+    # Counted beside the ledger, by the hour or second; 0 is no limit.
+    sends_per_address_max: int = 100
+    sends_per_prefix_max: int = 500
+    sends_per_country_max: int = 0
+    requests_per_second_max: int = 0
+    public_requests_per_second_max: int = 50
+
     # The fraud guard, see domain/guard.py. It is 0 off, 1 counting only, 2 on.
     guard: int = 2
     guard_test_keys: int = 0
@@ -45,6 +58,15 @@ BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "attempts_per_verification_max": (1, 5),
     "failures_per_number_max": (1, 20),
     "token_lifetime_seconds": (60, 3_600),
+    "sends_per_number_max": (1, 10),
+    "spend_per_day_max": (0, 10**15),
+    "spend_per_month_max": (0, 10**15),
+    "public_spend_per_day_max": (0, 10**15),
+    "sends_per_address_max": (0, 1_000_000),
+    "sends_per_prefix_max": (0, 1_000_000),
+    "sends_per_country_max": (0, 1_000_000_000),
+    "requests_per_second_max": (0, 1_000_000),
+    "public_requests_per_second_max": (0, 1_000_000),
     "guard": (0, 2),
     "guard_test_keys": (0, 1),
     "guard_window_seconds": (600, 86_400),

@@ -79,6 +79,12 @@ class InsufficientCredit(Refusal):
     code = "insufficient_credit"
 
 
+class SpendCapReached(Refusal):
+    """This message would cost more than the account, or this key, may spend in this time."""
+
+    code = "spend_cap_reached"
+
+
 class AccountSuspended(Refusal):
     """The account is suspended."""
 
@@ -157,10 +163,52 @@ class NumberBlocklisted(Refusal):
     code = "number_blocklisted"
 
 
+class NumberNotAllowlisted(Refusal):
+    """The account sends to listed numbers only, and this is none of them."""
+
+    code = "number_not_allowlisted"
+
+
+class IpBlocklisted(Refusal):
+    """The address that the request came from is blocked."""
+
+    code = "ip_blocklisted"
+
+
+class IpNotAllowlisted(Refusal):
+    """Secret keys of this account may be used from listed addresses only, and this is none of them."""
+
+    code = "ip_not_allowlisted"
+
+
 class CountryNotEnabled(Refusal):
     """The account does not send to this number's country."""
 
     code = "country_not_enabled"
+
+
+class IpSendLimit(Refusal):
+    """Too many messages were asked for from this address."""
+
+    code = "ip_send_limit"
+
+
+class PrefixSendLimit(Refusal):
+    """Too many messages went to numbers like this one."""
+
+    code = "prefix_send_limit"
+
+
+class AuthFailuresLimited(Refusal):
+    """Too many failed authentications came from this address."""
+
+    code = "auth_failures_limited"
+
+
+class DestinationUnsupported(Refusal):
+    """Numbers of this kind (premium rate, shared cost, satellite, VoIP, pager and the like) are not sent to."""
+
+    code = "destination_unsupported"
 
 
 class DestinationBlocked(Refusal):

@@ -1,9 +1,12 @@
 """What a message costs the air: encoding and segments (3GPP TS 23.038, GSM 7-bit default alphabet, and UCS-2)."""
 
 import re
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
+
+from domain.shipped import ENGLISH, SHIPPED
 
 _BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
@@ -43,15 +46,26 @@ def _segments(widths: list[int], *, single: int, part: int) -> int:
     return count
 
 
-def compose(code: str, *, minutes: int, web_origin: str = "", app_hash: str = "") -> str:
+def compose(
+    code: str, *, minutes: int, template: str = SHIPPED[ENGLISH], web_origin: str = "", app_hash: str = ""
+) -> str:
     """The text of a message: no link, nothing that a caller chose but the last lines that browsers and phones read.
 
     `@host #code` is the last line of the WICG origin-bound one-time code format; Android's SMS Retriever wants its hash
     at the very end.
     """
-    text = f"{code} is your verification code. It is valid for {minutes} minutes. Do not share it."
+    text = template.replace("{code}", code).replace("{minutes}", str(minutes))
     if web_origin:
         text += f"\n\n@{web_origin} #{code}"
     if app_hash:
         text += f"\n{app_hash}"
     return text
+
+
+@lru_cache(maxsize=8_192)
+def segments(template: str, *, digits: int, minutes: int, web_origin: str, app_hash: str) -> int:
+    """Segments of a message with any code of so many digits: they are all of one width."""
+    zeros = "0" * digits
+    return measure(
+        compose(zeros, minutes=minutes, template=template, web_origin=web_origin, app_hash=app_hash)
+    ).segments

@@ -41,11 +41,14 @@ from domain.refusals import (
     VerificationNotFound,
 )
 from domain.refusals import VerificationCancelled as Cancelled
-from domain.text import compose, measure
+from domain.text import compose, segments
+from domain.wording import SHIPPED_WORDING, Wording, choose
 
 TOKENS_KEPT_MAX: Final = 32
 """Tokens remembered per number; only unexpired ones matter, and earning one takes a message."""
 FAILURES_KEPT_MAX: Final = 20
+REQUESTS_KEPT_MAX: Final = 10
+SENDS_WINDOW: Final = timedelta(hours=24)
 SENT_KEPT_MAX: Final = 16
 """Messages that a delivery report may still be about; an older one is settled as it is."""
 RECEIPT_SECONDS_MAX: Final = 72 * 3_600
@@ -102,6 +105,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     handoffs: tuple[Handoff, ...] = ()
     sent: tuple[Handoff, ...] = ()
     tokens: tuple[Token, ...] = ()
+    requests: tuple[datetime, ...] = ()
+    """When messages were asked for, those that no provider took left out."""
     verified_at: datetime | None = None
     """When the number was verified last, however long ago."""
 
@@ -123,6 +128,7 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
     web_origin: str = ""
     app_hash: str = ""
     metadata: dict[str, str | int | float | bool | None] = {}
+    wording: Wording = Wording()
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,8 +140,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def request(verification: Verification, command: NewCode, *, policy: Policy, now: datetime) -> CodeRequested:
-    """A new verification, or a resend of the live one; raises NumberLocked, ResendCooldown or NumberSendLimit."""
-    _refuse_when_locked(verification, policy=policy, now=now)
+    """What a send would record: a new verification, or a resend of the live one. Whether it may, the rules say."""
     current = verification.current
     if current is None or not current.is_live(now):
         current = Attempt(
@@ -148,10 +153,6 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
             expires_at=now + timedelta(seconds=policy.code_lifetime_seconds),
             attempts_left=policy.attempts_per_verification_max,
         )
-    if current.sends >= policy.sends_per_verification_max:
-        raise NumberSendLimit(retry_after_seconds=_seconds_until(current.expires_at, now))
-    if now < current.resend_at:
-        raise ResendCooldown(retry_after_seconds=_seconds_until(current.resend_at, now))
     send = current.sends + 1
     requested = CodeRequested(
         at=now,
@@ -173,15 +174,55 @@ def request(verification: Verification, command: NewCode, *, policy: Policy, now
         app_hash=command.app_hash,
         metadata=command.metadata,
     )
-    segments = measure(message(requested, "0" * current.digits)).segments
-    price = 0 if command.card is None else command.card.price(requested.country, segments=segments).credits
-    return replace(requested, price_credits=price, segments=segments)
+    size = segments(
+        choose(command.wording, requested.locale).template,
+        digits=requested.digits,
+        minutes=_minutes(requested),
+        web_origin=requested.web_origin,
+        app_hash=requested.app_hash,
+    )
+    price = 0 if command.card is None else command.card.price(requested.country, segments=size).credits
+    return replace(requested, price_credits=price, segments=size)
 
 
-def message(requested: CodeRequested, code: str) -> str:
-    """The text that is sent for a request."""
-    minutes = max(1, round((requested.expires_at - requested.at).total_seconds()) // 60)
-    return compose(code, minutes=minutes, web_origin=requested.web_origin, app_hash=requested.app_hash)
+def require_message_left(verification: Verification, *, policy: Policy, now: datetime) -> None:
+    """Raises NumberSendLimit when the live verification has had all its messages."""
+    current = verification.current
+    if current is not None and current.is_live(now) and current.sends >= policy.sends_per_verification_max:
+        raise NumberSendLimit(retry_after_seconds=_seconds_until(current.expires_at, now))
+
+
+def require_rested(verification: Verification, *, now: datetime) -> None:
+    """Raises ResendCooldown when the live verification had a message a moment ago."""
+    current = verification.current
+    if current is not None and current.is_live(now) and now < current.resend_at:
+        raise ResendCooldown(retry_after_seconds=_seconds_until(current.resend_at, now))
+
+
+def require_below_daily_sends(verification: Verification, *, policy: Policy, now: datetime) -> None:
+    """Raises NumberSendLimit when the number has had all its messages of 24 hours."""
+    recent = [at for at in verification.requests if at > now - SENDS_WINDOW]
+    excess = len(recent) - policy.sends_per_number_max
+    if excess >= 0:
+        raise NumberSendLimit(
+            "This number has had all its messages of 24 hours.",
+            retry_after_seconds=_seconds_until(recent[excess] + SENDS_WINDOW, now),
+        )
+
+
+def message(requested: CodeRequested, code: str, wording: Wording = SHIPPED_WORDING) -> str:
+    """The text that is sent for a request, in an account's wording. What was paid for is the request's `segments`."""
+    return compose(
+        code,
+        minutes=_minutes(requested),
+        template=choose(wording, requested.locale).template,
+        web_origin=requested.web_origin,
+        app_hash=requested.app_hash,
+    )
+
+
+def _minutes(requested: CodeRequested) -> int:
+    return max(1, round((requested.expires_at - requested.at).total_seconds()) // 60)
 
 
 def check(
@@ -216,7 +257,7 @@ def check(
         raise AttemptsExhausted
     if now >= current.expires_at:
         raise CodeExpired
-    _refuse_when_locked(verification, policy=policy, now=now)
+    require_unlocked(verification, policy=policy, now=now)
     if not matches(current):
         return AttemptFailed(
             at=now,
@@ -319,7 +360,8 @@ def reportable(
     raise StateConflict
 
 
-def _refuse_when_locked(verification: Verification, *, policy: Policy, now: datetime) -> None:
+def require_unlocked(verification: Verification, *, policy: Policy, now: datetime) -> None:
+    """Raises NumberLocked after too many wrong codes."""
     window = timedelta(seconds=policy.failures_window_seconds)
     recent = [at for at in verification.failures if at > now - window]
     excess = len(recent) - policy.failures_per_number_max
@@ -339,6 +381,7 @@ def evolve(verification: Verification, event: Event) -> Verification:
             return replace(
                 verification,
                 current=_requested(current, event),
+                requests=(*verification.requests, event.at)[-REQUESTS_KEPT_MAX:],
                 handoffs=(
                     *verification.handoffs,
                     Handoff(event.verification_id, event.send, event.price_credits, event.at),
@@ -365,7 +408,13 @@ def evolve(verification: Verification, event: Event) -> Verification:
             # Nothing reached the phone, so nothing keeps the user from asking again at once.
             if current is not None and current.id == event.verification_id and current.sends == event.send:
                 current = replace(current, resend_at=event.at)
-            return replace(verification, current=current, handoffs=_without(verification.handoffs, event))
+            unsent = {handoff.requested_at for handoff in verification.handoffs if _is_about(handoff, event)}
+            return replace(
+                verification,
+                current=current,
+                handoffs=_without(verification.handoffs, event),
+                requests=tuple(at for at in verification.requests if at not in unsent),
+            )
         case AttemptFailed():
             if current is not None and current.id == event.verification_id:
                 current = replace(current, attempts_left=event.attempts_left)

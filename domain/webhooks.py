@@ -23,11 +23,13 @@ from domain.events import (
     WebhookSecretRotated,
 )
 from domain.refusals import InvalidRequest, StateConflict
+from domain.words import require_words
 
 ENDPOINTS_MAX: Final = 16
 """Endpoints that a log may have at once."""
 URL_LENGTH_MAX: Final = 1_024
 TYPES_MAX: Final = 64
+REASON_MAX: Final = 240
 OVERLAP_SECONDS_MAX: Final = 7 * 86_400
 EVERY_VERIFICATION: Final = "verification.*"
 EVERY_ACCOUNT: Final = "account.*"
@@ -118,8 +120,7 @@ def rotate(endpoints: Endpoints, *, endpoint_id: str, overlap: timedelta, by: st
 
 def disable(endpoints: Endpoints, *, endpoint_id: str, reason: str, by: str, now: datetime) -> Event | None:
     """Post nothing more there; None when nothing is posted there already."""
-    if not 1 <= len(reason) <= 240 or not reason.isprintable():
-        raise InvalidRequest("reason must be 1 to 240 printable characters.")
+    require_words(reason, field="reason", most=REASON_MAX)
     if find(endpoints, endpoint_id).disabled:
         return None
     return WebhookEndpointDisabled(at=now, endpoint_id=endpoint_id, reason=reason, by=by)

@@ -26,15 +26,23 @@ from application.webhooks import Webhooks
 from application.writer import Writer
 from domain.guard import Reason
 from interfaces import carriers, first_account, logs, secrets
+from interfaces.dashboard import routes as dashboard
+from interfaces.dashboard.operators import Operators
+from interfaces.dashboard.sessions import Sessions
+from interfaces.dashboard.totp import Totp
+from interfaces.dashboard.visit import Office
 from interfaces.guard.challenge import Challenge
 from interfaces.guard.pow import ProofOfWork
 from interfaces.guard.siteverify import ADDRESSES, SiteVerify
 from interfaces.http import app, widget
-from interfaces.http import receipts as receipt_routes
+from interfaces.http import carrier_receipts as receipt_routes
 from interfaces.http.desk import Desk
 from interfaces.http.streams import Streams
+from interfaces.limits.shared import SharedWindows
+from interfaces.limits.windows import Counters, Windows
 from interfaces.postgres import fingerprint
 from interfaces.postgres.abandoned import Sweep
+from interfaces.postgres.connection import Lines
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.settings import Settings
 from interfaces.sms.inbox import InboxProvider, InboxStore
@@ -44,6 +52,9 @@ from interfaces.world import SystemClock, SystemEntropy
 
 DRAIN_SECONDS: Final = 20.0
 """How long a stopping server waits for providers; what is left then is refunded by the next sweep."""
+
+OPERATOR_LINES_MAX: Final = 2
+"""Connections of a process for operators and their sessions, opened when they are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,8 @@ class Books:
     keyring: Keyring
     administration: Administration
     webhooks: Webhooks
+    operators: Operators
+    sessions: Sessions
 
 
 @contextlib.contextmanager
@@ -64,6 +77,7 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     entropy = SystemEntropy()
     recorder = PostgresLogRecorder(conninfo, readers_max=readers_max)
     keyring = Keyring(root)
+    lines = Lines(conninfo, size_max=OPERATOR_LINES_MAX)
     guard = Guard(keyring, on_trip=_guard_tripped)
     ledger = Ledger(recorder, entropy, monotonic=time.monotonic, guard=guard)
     writer = Writer(ledger, SystemClock(), on_failure=_failure("writer"))
@@ -71,9 +85,19 @@ def books(conninfo: str, *, root: bytes, readers_max: int = 5) -> Iterator[Books
     try:
         fingerprint.require(recorder, keyring.fingerprint())
         administration = Administration(writer, keyring, entropy)
-        yield Books(recorder, ledger, writer, keyring, administration, Webhooks(writer, keyring, entropy))
+        yield Books(
+            recorder,
+            ledger,
+            writer,
+            keyring,
+            administration,
+            Webhooks(writer, keyring, entropy),
+            Operators(lines),
+            Sessions(lines),
+        )
     finally:
         writer.close()
+        lines.close()
         recorder.close()
         ledger.close()
 
@@ -110,6 +134,7 @@ async def service(
     dispatcher = Dispatcher(books.writer, clock, ByMode(live=router, tests=tests), on_failure=_failure("dispatcher"))
     sweep = Sweep(books.recorder, books.writer, clock, on_failure=_failure("sweep"))
     streams = Streams()
+    counters = _counters(settings)
     desk = Desk(
         ledger=books.ledger,
         recorder=books.recorder,
@@ -121,13 +146,22 @@ async def service(
         entropy=entropy,
         inbox=inbox,
         streams=streams,
+        counters=counters,
         trusted_proxies=settings.trusted_proxies,
         challenge=challenge,
         pages_need_origins=settings.env == "production",
         demo=first_account.derived(secrets.root(settings)) if settings.env == "development" else None,
     )
     reports = receipt_routes.routes(receipts, carriers.signatures(settings), clock)
-    application = app.build(desk, process=process, on_failure=_request_failure, extra=(*extra, *reports))
+    office = Office(
+        desk=desk,
+        administration=books.administration,
+        operators=books.operators,
+        sessions=books.sessions,
+        totp=Totp(books.keyring.operators_key()),
+    )
+    handlers = (*extra, *reports, *dashboard.routes(office))
+    application = app.build(desk, process=process, on_failure=_request_failure, extra=handlers)
     dispatcher.start()
     sweep.start()
     try:
@@ -135,11 +169,18 @@ async def service(
     finally:
         if not await dispatcher.drain(timeout_seconds=DRAIN_SECONDS):
             logs.log.warning("drain_timed_out", count=dispatcher.waiting)
+        await counters.close()
         await sweep.stop()
         await dispatcher.stop()
         tests.close()
         await challenge.close()
         await carriers.close(live)
+
+
+def _counters(settings: Settings) -> Counters:
+    if settings.limits_storage is None:
+        return Windows(time.monotonic)
+    return SharedWindows(settings.limits_storage, time.monotonic, on_failure=_failure("limits"))
 
 
 def _challenge(settings: Settings, keyring: Keyring, clock: SystemClock, entropy: SystemEntropy) -> Challenge:

@@ -8,7 +8,7 @@ import msgspec
 from application.keyring import Keyring
 from application.ports import Message, Provider
 from domain.routing import Routes, checked_routes
-from interfaces.http.receipts import Signatures, twilio_callback
+from interfaces.http.carrier_receipts import Signatures, twilio_callback
 from interfaces.settings import Settings, SettingsError
 from interfaces.sms.inbox import InboxProvider, InboxStore
 from interfaces.sms.twilio import TwilioProvider

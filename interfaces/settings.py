@@ -5,6 +5,7 @@ import os
 import pwd
 import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -63,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vonage_signature_secret: str
     vonage_from: str
     vonage_url: str
+    limits_storage: str | None
     env: Literal["development", "production"]
     log_level: str
     witnesses: tuple[WitnessAddress, ...]
@@ -162,6 +164,16 @@ def _shown_name(text: str) -> str:
 
 def _base(text: str) -> str:
     return checked_base(text) if text else ""
+
+
+def _limits_storage(text: str) -> str | None:
+    if not text:
+        return None
+    if not text.startswith(("redis://", "rediss://")):
+        raise ValueError("must be the address of a Redis or Valkey, such as redis://host:6379/0")
+    if find_spec("redis") is None:
+        raise ValueError("needs the package redis, which is not installed: .venv/bin/pip install redis")
+    return text
 
 
 def _environment(text: str) -> str:
@@ -291,6 +303,14 @@ SETTINGS: Final = (
     ),
     Setting("DONEOTP_VONAGE_FROM", "vonage_from", "", "Vonage: the sender, a number or a name", _text),
     Setting("DONEOTP_VONAGE_URL", "vonage_url", "https://rest.nexmo.com", "Vonage: its address", _base),
+    Setting(
+        "DONEOTP_LIMITS_STORAGE",
+        "limits_storage",
+        "",
+        "a Redis or Valkey where processes share the counts of rate limits; each has its own in memory when unset",
+        _limits_storage,
+        is_secret=True,
+    ),
     Setting(
         "DONEOTP_ENV",
         "env",

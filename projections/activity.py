@@ -24,11 +24,16 @@ from domain.events import (
     Event,
     KeyIssued,
     KeyRevoked,
+    ListChanged,
     PolicyChanged,
     RateCardAdopted,
+    SenderChanged,
+    SenderRemoved,
     SendFailed,
     SendUnconfirmed,
     StatementIssued,
+    TemplateChanged,
+    TemplateRemoved,
     TokenRedeemed,
     VerificationCancelled,
     Verified,
@@ -37,6 +42,7 @@ from domain.events import (
     WebhookEndpointEnabled,
     WebhookEndpointRemoved,
     WebhookSecretRotated,
+    WordingChanged,
 )
 from projections.arrays import array
 from projections.facts import Batch
@@ -51,6 +57,12 @@ CROSS JOIN LATERAL (
 PAGE: Final = b"""
 SELECT position, at, who, client_ip, what, outcome, reason, verification_id FROM doneotp_views.activity
 WHERE log = %b AND position < %b ORDER BY position DESC LIMIT %b"""
+PAGE_OF_KINDS: Final = b"""
+SELECT position, at, who, client_ip, what, outcome, reason, verification_id FROM doneotp_views.activity
+WHERE log = %b AND position < %b AND position >= %b AND what = ANY (%b) ORDER BY position DESC LIMIT %b"""
+
+_LISTED: Final = {"allow": "allowed", "block": "blocked", "remove": "unlisted"}
+_ENTRIES_TOLD_MAX: Final = 5
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +179,10 @@ def _end_of_administration(event: Event) -> tuple[str, str]:
             return "revoked", event.revoked_key_id
         case PolicyChanged():
             return "changed", ", ".join(f"{name}={value}" for name, value in sorted(event.changes.items()))
+        case ListChanged():
+            shown = sorted(event.entries.values())
+            more = f" and {len(shown) - _ENTRIES_TOLD_MAX} more" if len(shown) > _ENTRIES_TOLD_MAX else ""
+            return _LISTED[event.effect], f"{event.kind} {', '.join(shown[:_ENTRIES_TOLD_MAX])}{more}"
         case AccountSuspended():
             return "suspended", event.reason
         case AccountResumed():
@@ -193,5 +209,21 @@ def _end_of_webhook(event: Event) -> tuple[str, str]:
             return "enabled", event.endpoint_id
         case WebhookEndpointRemoved():
             return "removed", event.endpoint_id
+        case _:
+            return _end_of_wording(event)
+
+
+def _end_of_wording(event: Event) -> tuple[str, str]:
+    match event:
+        case TemplateChanged():
+            return "changed", f"{event.locale}: {event.text}"
+        case TemplateRemoved():
+            return "removed", event.locale
+        case WordingChanged():
+            return "changed", f"language {event.default_locale or 'en'}, name {event.brand or 'none'}"
+        case SenderChanged():
+            return "changed", f"{event.country}: {event.sender}"
+        case SenderRemoved():
+            return "removed", event.country
         case _:
             return "", ""

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,6 +21,8 @@ from interfaces.bench.profile import record as record_profile
 from interfaces.bench.report import CallLimit, Limits, Machine, Pair, Report, Round, Scenario, Storage, middle
 from interfaces.bench.scratch import Served
 
+Resting = Callable[[Served, Path], AbstractContextManager[None]]
+"""Keeps some work from being done, on a server with this home, for as long as the context lasts."""
 _LOAD_SECONDS_MAX: Final = 60.0
 _SETTLE_SECONDS: Final = 1.0
 _RESUME_SECONDS: Final = 6.0
@@ -112,17 +115,20 @@ class Suite:
             profiled=self._profiled,
         )
 
-    def paired(self, lock: int) -> list[Pair]:
-        """The reference scenario with and without what needs an advisory lock, in turn, on one server."""
+    def paired(self, resting: Resting) -> list[Pair]:
+        """The reference scenario with some work and without, in turn, on one server."""
         workers, account_count, clients = self._plan.reference
         pairs = []
         with scratch.service(self._folder / "home", workers=workers) as server:
             self._open_accounts(server)
-            for _ in range(self._plan.rounds):
-                with database.holding(server.conninfo, lock):
+            for turn in range(self._plan.rounds):
+                # Each goes first in turn: what slows the machine down from one load to the next must not fall on one.
+                first = self._scenario(server, workers, account_count, clients) if turn % 2 else None
+                with resting(server, self._folder / "home"):
                     without = self._scenario(server, workers, account_count, clients)
                 time.sleep(_RESUME_SECONDS)
-                pairs.append(Pair(without=without, with_=self._scenario(server, workers, account_count, clients)))
+                with_ = first or self._scenario(server, workers, account_count, clients)
+                pairs.append(Pair(without=without, with_=with_))
         return pairs
 
     def _open_accounts(self, server: Served) -> None:
@@ -232,12 +238,17 @@ class Suite:
         return outcome
 
 
-def compare(plan: Plan, lock: int, *, say: Callable[[str], None]) -> list[Pair]:
-    """What the work behind an advisory lock costs the reference scenario; raises StartFailed."""
+def behind(lock: int) -> Resting:
+    """The work behind an advisory lock."""
+    return lambda server, _: database.holding(server.conninfo, lock)
+
+
+def compare(plan: Plan, resting: Resting, *, say: Callable[[str], None]) -> list[Pair]:
+    """What some work costs the reference scenario; raises StartFailed."""
     with tempfile.TemporaryDirectory(prefix="doneotp-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)
-        return Suite(plan, folder, say).paired(lock)
+        return Suite(plan, folder, say).paired(resting)
 
 
 def machine(conninfo: str) -> Machine:

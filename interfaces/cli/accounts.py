@@ -3,12 +3,13 @@
 import argparse
 from typing import Any
 
+from application.listing import INSTALLATION
 from domain.account import Account
 from interfaces.cli.administration import open_books, operator
 from interfaces.cli.output import emit
 
 _LIST = b"""
-SELECT log FROM doneotp.heads WHERE right(log, 5) <> '-test' ORDER BY log LIMIT 100000"""
+SELECT log FROM doneotp.heads WHERE right(log, 5) <> '-test' AND log <> %b ORDER BY log LIMIT 100000"""
 
 
 def open_(arguments: argparse.Namespace) -> int:
@@ -25,7 +26,7 @@ def open_(arguments: argparse.Namespace) -> int:
 def list_(arguments: argparse.Namespace) -> int:
     """List the accounts."""
     with open_books() as books:
-        ids = [log for (log,) in books.recorder.execute(_LIST)]
+        ids = [log for (log,) in books.recorder.execute(_LIST, (INSTALLATION,))]
         found = [summary(account_id, books.administration.account(account_id)) for account_id in ids]
     lines = [f"{row['account_id']}  {row['status']:9}  {row['available']:>12}  {row['name']}" for row in found]
     emit(arguments, {"accounts": found}, "\n".join(lines) or "There is no account yet.")

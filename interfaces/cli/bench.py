@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from interfaces.bench import profile, profile_page, scale, suite, tables
+from interfaces.bench import accounts, profile, profile_page, scale, suite, tables
 from interfaces.bench.scratch import StartFailed
 from interfaces.bench.suite import Plan
 from interfaces.cli.output import Refused, emit
@@ -15,8 +15,8 @@ from projections.transparency.sealer import LOCK
 from projections.views import RUNNER_LOCK
 
 _PROFILE_SECONDS = 10
-LOCKS = {"seal": LOCK, "views": RUNNER_LOCK}
-"""The advisory lock behind which each of these works."""
+WORK = {"seal": suite.behind(LOCK), "views": suite.behind(RUNNER_LOCK), "guard": accounts.unguarded}
+"""How each of these is kept from its work."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,7 +59,7 @@ def _without(arguments: argparse.Namespace) -> int:
     """The reference scenario with some work beside it and without, in turn."""
     quick = Plan(workers=(1,), accounts=(1,), reference_clients=arguments.clients, seconds=arguments.seconds, rounds=5)
     try:
-        pairs = suite.compare(quick, LOCKS[arguments.without], say=_say)
+        pairs = suite.compare(quick, WORK[arguments.without], say=_say)
     except StartFailed as error:
         raise Refused("bench_failed", str(error), "Run ./doneotp doctor.") from None
     finally:

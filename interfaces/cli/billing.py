@@ -15,6 +15,7 @@ from domain import periods as months
 from domain.events import StatementIssued
 from domain.keys import account_of
 from domain.refusals import Refusal, StateConflict
+from interfaces.billing.issuing import issued_at
 from interfaces.bootstrap import Books
 from interfaces.cli.administration import OpenDatabase, books_on, open_database, operator
 from interfaces.cli.output import Refused, emit
@@ -148,23 +149,6 @@ def _next_open(bills: Bills, period: str) -> Statement | None:
     closed = bills.closed_period
     ahead = next((month for month in bills.periods() if closed < month <= period), None)
     return None if ahead is None else bills.statement(ahead)
-
-
-def issued_at(statement: Statement, now: datetime, *, by: str) -> StatementIssued:
-    """The event that fixes a statement. What it hashes is the statement as it will be from then on: closed."""
-    closed = statement.closed()
-    return StatementIssued(
-        at=now,
-        period=closed.period,
-        tree_size=closed.tree_size,
-        root=closed.root,
-        credits=closed.credits,
-        added=closed.added,
-        opening_balance=closed.opening_balance,
-        closing_balance=closed.closing_balance,
-        sha256=sha256(closed.csv()).hexdigest(),
-        by=by,
-    )
 
 
 def _bills(shelf: Shelf, log: str, size: int | None) -> Bills:

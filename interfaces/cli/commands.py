@@ -47,6 +47,16 @@ VIEWS = ("balances", "usage", "activity", "verifications", "charges")
 FORMATS = ("csv", "jsonl", "json", "pdf", "focus")
 KEY_KINDS = ("sk_live", "pk_live", "sk_test", "pk_test")
 ACCOUNT = Argument("account", metavar="ACCOUNT", help="the account's id, acct_…")
+LISTING_ACCOUNT = Argument(
+    "account", metavar="ACCOUNT", help="the account's id, acct_…, or `installation`: its lists hold for all accounts"
+)
+LISTED = (
+    LISTING_ACCOUNT,
+    Argument("kind", choices=("ip", "number", "prefix", "country", "origin", "type"), help="what the values are"),
+    Argument(
+        "values", metavar="VALUE", nargs="+", help="192.0.2.0/24, +14155552671, +1415, TR, https://shop.example, voip"
+    ),
+)
 BUNDLE = Argument("directory", metavar="DIR", help="the bundle, as `audit export` wrote it")
 VKEY = Argument(
     "--vkey", metavar="FILE", help="the log's keys as you know them, one vkey a line (default: those in the bundle)"
@@ -61,20 +71,31 @@ TREE_SIZE = Argument(
     help="as of the first N events of the account's log (default: all that is sealed)",
 )
 
+OPERATOR = Argument("operator", metavar="NAME", help="the operator's name")
+ROLES = ("operator", "biller", "auditor")
 ENDPOINT = Argument("endpoint", metavar="ENDPOINT", help="the endpoint's id, we_…")
 MODE = Argument("--mode", choices=("live", "test"), default="live", help="of live or of test keys (default: live)")
+
+LOCALE = Argument("--locale", metavar="L", help="the language of --text, such as de, pt-BR or zh-Hant")
+LOCALE_REQUIRED = Argument("--locale", metavar="L", required=True, help="a language, such as de, pt-BR or zh-Hant")
+COUNTRY = Argument("country", metavar="COUNTRY", help="two capital letters, such as TR, or '*' for all not named")
 
 GROUPS = {
     "accounts": "open accounts and look after them",
     "credits": "add credits to an account",
     "keys": "issue and revoke an account's API keys",
+    "operators": "people who use the dashboard",
+    "lists": "who may call, and which numbers, prefixes, countries, kinds and pages are allowed or blocked",
     "policy": "read and change the rules an account lives by",
     "guard": "what the fraud guard has shut, and what it would have",
     "audit": "prove the ledger, and check what others prove",
     "billing": "statements of what an account's messages cost, month by month",
     "ratecards": "what a message costs an account, by country",
+    "templates": "what messages say, by language, and what that costs",
+    "senders": "whom messages come from, by country",
     "webhooks": "post an account's events to endpoints of its own, and see what became of them",
     "projections": "look at the views and build them again",
+    "verifications": "answer why a verification went as it did",
 }
 
 COMMANDS = (
@@ -123,6 +144,13 @@ COMMANDS = (
         Argument("--reference", metavar="R", required=True, help="your invoice or order; kept in the ledger"),
     ),
     Command(
+        "verifications show",
+        "show what became of a verification, event by event, and why",
+        "verifications:show",
+        ACCOUNT,
+        Argument("verification", metavar="VERIFICATION", help="its id, ver_…"),
+    ),
+    Command(
         "keys issue",
         "issue one more key; prints it, once",
         "keys:issue",
@@ -146,6 +174,41 @@ COMMANDS = (
         Argument("key_id", metavar="KEY_ID", help="the key's id as `keys list` shows it"),
     ),
     Command("keys list", "list an account's keys, without their secrets", "keys:list_", ACCOUNT),
+    Command(
+        "operators add",
+        "add an operator of the dashboard, or make one a member of an account; reads a password from stdin with --password",
+        "operators:add",
+        OPERATOR,
+        Argument("--role", choices=ROLES, default="operator", help="what the operator may do (default: operator)"),
+        Argument("--account", metavar="ACCOUNT", default="", help="in this account alone (default: in all)"),
+        Argument("--password", action="store_true", help="read a password: a prompt, or one line of standard input"),
+    ),
+    Command("operators list", "list the operators and what they may do where", "operators:list_"),
+    Command(
+        "operators remove",
+        "remove an operator and end all sessions, or a membership",
+        "operators:remove",
+        OPERATOR,
+        Argument("--account", metavar="ACCOUNT", default="", help="from this account alone"),
+    ),
+    Command(
+        "operators passwd",
+        "set an operator's password (a prompt, or one line of standard input); ends all sessions",
+        "operators:passwd",
+        OPERATOR,
+        Argument("--no-totp", action="store_true", help="take away the second factor as well"),
+    ),
+    Command(
+        "operators link",
+        "print a link that signs an operator in, once, within 15 minutes",
+        "operators:link",
+        OPERATOR,
+        Argument("--base-url", metavar="URL", default="", help="where the dashboard is (default: this host and port)"),
+    ),
+    Command("lists allow", "allow what is named; allowing some excludes all others", "lists:allow", *LISTED),
+    Command("lists block", "block what is named, whatever is allowed", "lists:block", *LISTED),
+    Command("lists remove", "take what is named off the lists", "lists:remove", *LISTED),
+    Command("lists show", "show the lists of an account", "lists:show", LISTING_ACCOUNT),
     Command("policy show", "show an account's policy", "policy:show", ACCOUNT),
     Command(
         "policy set",
@@ -261,6 +324,19 @@ COMMANDS = (
         TEST_SIDE,
     ),
     Command(
+        "guard attack",
+        "start a server, pump it in three ways beside honest users, and count what is lost",
+        "guard_attack:run",
+        Argument(
+            "--minutes",
+            metavar="N",
+            type=whole_number(least=1, most=10_000),
+            default=60,
+            help="how long each attack lasts, by the test clock (default: 60)",
+        ),
+        Argument("--without-guard", action="store_true", help="the same with the guard off: everything is lost"),
+    ),
+    Command(
         "guard simulate",
         "replay the ledger under other thresholds: messages stopped, credits saved, users lost",
         "guard:simulate",
@@ -287,6 +363,38 @@ COMMANDS = (
     Command(
         "ratecards show", "show the rate card in force, and those that wait for their day", "ratecards:show", ACCOUNT
     ),
+    Command("templates show", "show an account's texts: its own and the shipped ones", "templates:show", ACCOUNT),
+    Command(
+        "templates lint",
+        "say what is wrong with a text, and what it costs; or with all texts of an account",
+        "templates:lint",
+        Argument("account", metavar="ACCOUNT", nargs="?", help="whose texts (default: the text given by --text)"),
+        Argument("--text", metavar="TEXT", default="", help="such as '{code} is your code for Shop.'"),
+    ),
+    Command(
+        "templates set",
+        "word an account's messages in a language; or set its default language, or its name before shipped texts",
+        "templates:set_",
+        ACCOUNT,
+        LOCALE,
+        Argument("--text", metavar="TEXT", help="with {code} once, and {minutes} if you like"),
+        Argument("--default-locale", metavar="L", help="the language of messages that name none; '' for English"),
+        Argument("--brand", metavar="NAME", help="a name before the shipped texts; '' for none"),
+    ),
+    Command(
+        "templates remove", "use the shipped text of a language again", "templates:remove", ACCOUNT, LOCALE_REQUIRED
+    ),
+    Command("templates cost", "show the segments of the shipped texts, by language", "templates:cost"),
+    Command("senders show", "show an account's senders", "senders:show", ACCOUNT),
+    Command(
+        "senders set",
+        "let messages to a country come from a name or a short code",
+        "senders:set_",
+        ACCOUNT,
+        COUNTRY,
+        Argument("sender", metavar="SENDER", help="up to 11 letters, digits and spaces, or a short code"),
+    ),
+    Command("senders remove", "leave the sender to the provider again", "senders:remove", ACCOUNT, COUNTRY),
     Command(
         "webhooks add",
         "post an account's events to a URL from now on; prints what they are verified with",
@@ -439,7 +547,7 @@ COMMANDS = (
         Argument("--profile", metavar="FILE", default="", help="write a page here that shows where the CPU went"),
         Argument(
             "--without",
-            choices=("seal", "views"),
+            choices=("seal", "views", "guard"),
             help="instead: one load with this work beside it and without, in turn",
         ),
         Argument(

@@ -14,7 +14,7 @@ import uvloop
 
 from interfaces import bootstrap, first_account, logs, secrets, serving, settings
 from interfaces.bench import noop
-from interfaces.cli import failures
+from interfaces.cli import failures, operators
 from interfaces.cli.output import Refused, emit
 from interfaces.first_account import DEVELOPMENT_CREDITS, FirstAccount
 from interfaces.postgres.database import database
@@ -76,7 +76,12 @@ def _serve(
             emit(
                 arguments,
                 document,
-                _banner(document, shows_keys=is_development or first.is_new, has_inbox=is_development),
+                _banner(
+                    document,
+                    shows_keys=is_development or first.is_new,
+                    has_inbox=is_development,
+                    ticket=operators.first_link(books) if is_development else "",
+                ),
             )
             logs.log.info("serving", pid=os.getpid())
 
@@ -121,11 +126,13 @@ def _write_ready_file(path: Path, document: dict[str, Any]) -> None:
     aside.rename(path)
 
 
-def _banner(document: dict[str, Any], *, shows_keys: bool, has_inbox: bool) -> str:
+def _banner(document: dict[str, Any], *, shows_keys: bool, has_inbox: bool, ticket: str) -> str:
     base = document["base_url"]
     lines = ["DoneOTP is running.", "", f"  API        {base}", f"  Reference  {document['docs_url']}"]
     if has_inbox:
         lines += [f"  Inbox      {document['inbox_url']}", f"  Demo       {base}/demo"]
+    dashboard = document["dashboard_url"]
+    lines.append(f"  Dashboard  {dashboard}" + (f"/login?ticket={ticket}" if ticket else ""))
     if shows_keys:
         kinds = ("sk_live", "pk_live", "sk_test", "pk_test")
         lines += ["", f"  account    {document['account_id']}", *(f"  {kind}    {document[kind]}" for kind in kinds)]

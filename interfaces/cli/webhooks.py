@@ -11,19 +11,36 @@ import msgspec
 from domain.events import TOPICS
 from domain.keys import account_of, log_of
 from domain.webhooks import EVERY_VERIFICATION, Endpoint, type_of, wants
+from interfaces import settings
 from interfaces.bootstrap import Books
 from interfaces.cli.administration import open_books, operator
 from interfaces.cli.output import Refused, emit
 from interfaces.webhooks import reads, signing
+from interfaces.webhooks.outbound import target
+from interfaces.webhooks.reach import Reach, Unreachable
 
 
 def add(arguments: argparse.Namespace) -> int:
     """Add an endpoint, and print what its posts are verified with."""
     types = tuple(arguments.types) or (EVERY_VERIFICATION,)
     with open_books() as books:
+        _require_target(arguments.url)
         endpoint = books.webhooks.add(_log(arguments), url=arguments.url, types=types, by=operator())
         _emit_whole(arguments, books, endpoint)
     return 0
+
+
+def _require_target(url: str) -> None:
+    """Raise Refused for a URL to which nothing would ever be posted from here."""
+    try:
+        target(url, Reach(allows_local=settings.current().env == "development"))
+    except Unreachable as unreachable:
+        if unreachable.reason != "invalid_url":  # the ledger says that in its own words
+            raise Refused(
+                "invalid_request",
+                f"Nothing is posted there: {unreachable.reason}.",
+                "It must be https, on the port 443 or one from 1024 on, and public.",
+            ) from None
 
 
 def list_(arguments: argparse.Namespace) -> int:

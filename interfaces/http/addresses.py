@@ -45,6 +45,17 @@ def caller(scope: Any, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
     return nearest
 
 
+def is_https(scope: Any, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Whether the caller came by https: to us, or as the nearest proxy says that we trust."""
+    if scope["scheme"] == "https":
+        return True
+    connection = scope.get("client")
+    if not connection or not _is_trusted(connection[0], trusted):
+        return False
+    said = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-proto")
+    return said.rpartition(b",")[2].strip().lower() == b"https"
+
+
 def _without_port(hop: str) -> str:
     hop = hop.strip()
     if hop.startswith("["):

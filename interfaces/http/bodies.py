@@ -112,6 +112,23 @@ class SendRequest(msgspec.Struct, frozen=True, kw_only=True):
     ) = None
 
 
+class ExplainRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a send to a number would come to now. `client_ip` is looked at as send would."""
+
+    phone_number: PhoneText
+    client_ip: (
+        Annotated[
+            str,
+            Meta(
+                description="Your end user's IP address, if send would have it.",
+                examples=["203.0.113.9"],
+                extra_json_schema={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
+            ),
+        ]
+        | None
+    ) = None
+
+
 class CheckRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Compare a code. Public keys must add `verification_id`."""
 

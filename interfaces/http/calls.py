@@ -18,10 +18,11 @@ from litestar.types import Method
 from application.writer import Decision, Draft
 from domain.events import Event
 from domain.refusals import IdempotencyKeyReused, InvalidRequest, Refusal
-from interfaces.http import bodies, origins, problems
+from interfaces.http import addresses, bodies, origins, problems, rates
 from interfaces.http.desk import Desk, Identity, idempotency, identify
 
 Keys = Literal["sk", "sk pk", "none"]
+_FAILED_AUTHENTICATIONS: Final = frozenset({"invalid_api_key", "revoked_api_key"})
 _JSON: Final = "application/json"
 
 
@@ -128,6 +129,8 @@ def route(call: Call, desk: Desk) -> HTTPRouteHandler:
                     body = bodies.decode(decoder, raw)
             answer = await call.handler(Context(desk, request, identity, body, repeat))
         except Refusal as refusal:
+            if refusal.code in _FAILED_AUTHENTICATIONS:
+                refusal = await _limited_or(refusal, desk, request.scope)
             if repeat and identity is not None and not isinstance(refusal, IdempotencyKeyReused):
                 refusal = await _reused_or(refusal, desk, identity, repeat)
             return refused(refusal, request.scope)
@@ -159,6 +162,15 @@ def refused(refusal: Refusal, scope: Any) -> ASGIResponse:
         media_type=problems.MEDIA_TYPE,
         headers=[(name.decode(), value.decode()) for name, value in headers],
     )
+
+
+async def _limited_or(refusal: Refusal, desk: Desk, scope: Any) -> Refusal:
+    """A failed authentication, or that there were too many from this address."""
+    try:
+        await rates.require_few_failures(desk.counters, desk.keyring, addresses.caller(scope, desk.trusted_proxies))
+    except Refusal as limited:
+        return limited
+    return refusal
 
 
 async def _reused_or(refusal: Refusal, desk: Desk, identity: Identity, repeat: str) -> Refusal:

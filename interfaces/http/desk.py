@@ -10,22 +10,26 @@ from typing import Any, Final, Literal
 
 from eventsourcing.persistence import InterfaceError, InternalError, OperationalError
 
-from application.accounts import OpenedAccount, ReadAccount
+from application import listing
+from application.accounts import OpenedAccount, ReadAccount, ReadInstallation
 from application.dispatch import Dispatcher
 from application.keyring import Keyring
 from application.ledger import Ledger
+from application.listing import INSTALLATION
 from application.ports import Clock, Entropy
 from application.tokens import Tokens
 from application.writer import Writer
-from domain import keys
+from domain import keys, lists
 from domain.account import Account, Key
 from domain.keys import KeyKind
+from domain.lists import Both, Lists
 from domain.refusals import ServiceUnavailable, StateConflict
 from domain.verification import Caller
 from interfaces.guard.challenge import Challenge
-from interfaces.http import addresses, origins
+from interfaces.http import addresses, origins, rates
 from interfaces.http.problems import HttpRefusal
 from interfaces.http.streams import Streams
+from interfaces.limits.windows import Counters
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.sms.inbox import InboxStore
 
@@ -54,6 +58,8 @@ class Desk:
     entropy: Entropy
     inbox: InboxStore | None
     streams: Streams
+    counters: Counters
+    """Limits that are counted beside the ledger."""
     trusted_proxies: Sequence[IPv4Network | IPv6Network]
     pages_need_origins: bool
     """Whether a public key without origins is for no page."""
@@ -72,6 +78,7 @@ class Identity:
     kind: KeyKind
     log: str
     address: str
+    installation: Lists
 
     @property
     def mode(self) -> Literal["live", "test"]:
@@ -109,10 +116,16 @@ async def identify(desk: Desk, scope: Any, *, public_allowed: bool) -> Identity:
     key = account.keys.get(key_hash)
     if key is None or key.kind != kind:
         raise HttpRefusal("invalid_api_key")
+    both = (account.lists, await _installation(desk))
     page = origin.decode("latin-1")
-    is_for_page = kind.startswith("pk") and origins.allowed(key.origins, page, needs_origins=desk.pages_need_origins)
+    own = lists.origins(both, key.origins)
+    is_for_page = (
+        kind.startswith("pk")
+        and origins.allowed(own, page, needs_origins=desk.pages_need_origins)
+        and not lists.blocks_origin(both, page)
+    )
     if is_for_page and public_allowed:
-        origins.note(scope, key.origins, page)
+        origins.note(scope, own, page)
     if key.revoked_at is not None:
         raise HttpRefusal("revoked_api_key")
     identity = Identity(
@@ -121,13 +134,37 @@ async def identify(desk: Desk, scope: Any, *, public_allowed: bool) -> Identity:
         kind,
         keys.log_of(account_id, mode="live" if kind.endswith("live") else "test"),
         addresses.caller(scope, desk.trusted_proxies),
+        both[1],
     )
     if not identity.is_secret:
         if not public_allowed:
             raise HttpRefusal("key_scope_forbidden")
         if not is_for_page:
             raise HttpRefusal("origin_not_allowed")
+    _require_address(desk, identity, both)
+    await rates.require_requests(desk.counters, account, scope, key_id=key.id, is_public=not identity.is_secret)
     return identity
+
+
+async def _installation(desk: Desk) -> Lists:
+    """The installation's lists, as fresh as an account's."""
+    state = desk.ledger.account(INSTALLATION, fresh_seconds=FRESH_SECONDS)
+    if state is None:
+        state = await desk.writer.ask(ReadInstallation())
+    return state.lists
+
+
+def _require_address(desk: Desk, identity: Identity, both: Both) -> None:
+    """The lists of addresses: blocks are for every key, allows for secret keys."""
+    if not any(lists.has_addresses(held.blocked) or lists.has_addresses(held.allowed) for held in both):
+        return
+    address = addresses.parse(identity.address)
+    account, installation = both
+    networks = (
+        listing.networks(desk.keyring, identity.account.id, address, account),
+        listing.networks(desk.keyring, INSTALLATION, address, installation),
+    )
+    lists.require_address(both, networks, is_exclusive=identity.is_secret)
 
 
 @lru_cache(maxsize=_KEYS_READ_MAX)

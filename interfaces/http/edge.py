@@ -50,6 +50,7 @@ class Edge:
                     headers.append(_NO_STORE)
                 headers.append(_NO_SNIFF)
                 headers.extend(state.get("origin_headers", ()))
+                headers.extend(state.get("rate_headers", ()))
             await send(message)
 
         # RFC 9110 section 9.3.2: HEAD is GET without the content, which the server leaves out by its own copy of the method.

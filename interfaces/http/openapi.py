@@ -47,6 +47,8 @@ _PROBLEM: Final = {
         "valid": {"type": "boolean"},
     },
 }
+_WITH_A_KEY: Final = ("ip_blocklisted", "ip_not_allowlisted", "api_rate_limited", "auth_failures_limited")
+"""What every call that needs a key may be refused with, beside what its entry in the table says."""
 
 
 def describe(calls: Sequence[Call]) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def _schema_of(answer: Any) -> dict[str, Any]:
 
 def _refusals(call: Call) -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
-    for code in call.codes:
+    for code in dict.fromkeys((*call.codes, *(_WITH_A_KEY if "missing_api_key" in call.codes else ()))):
         by_status.setdefault(KINDS[code].status, []).append(code)
     answers = {}
     for status, codes in sorted(by_status.items()):

@@ -91,11 +91,16 @@ async def verification(context: Context) -> Detail:
 
 
 def _verification(context: Context, verification_id: str, stream: str, now: datetime) -> Detail | None:
-    recorder, log = context.desk.recorder, context.identity.log
+    found = records_of(context.desk.recorder, context.identity.log, verification_id, stream=stream)
+    return details(found, now=now).get(verification_id)
+
+
+def records_of(recorder: PostgresLogRecorder, log: str, verification_id: str, *, stream: str) -> list[Record]:
+    """The events of one verification, in order, perhaps with others of its number."""
     after = views.reach(recorder, log, Verifications)
     places = _places(recorder, BY_ID, (log, [verification_id])) if after else []
     news = recorder.select_tail(log, stream, after=after, limit=views.TAIL_MAX)
-    return _folded(recorder, log, places, news, until=2**53, now=now).get(verification_id)
+    return _gathered(recorder, log, places, news, until=2**53)
 
 
 async def verifications(context: Context) -> Page:
@@ -178,10 +183,16 @@ def _folded(
     now: datetime,
 ) -> dict[str, Detail]:
     """The verifications at the places and those that began in the news, from the ledger itself, as of a position."""
+    return details(_gathered(recorder, log, places, news, until=until), now=now)
+
+
+def _gathered(
+    recorder: PostgresLogRecorder, log: str, places: Sequence[_Place], news: Sequence[Record], *, until: int
+) -> list[Record]:
     parts = [(stream_of(place.verification_id), place.first_version, place.last_version) for place in places]
     found = (*(recorder.select_parts(log, parts) if parts else ()), *news)
     records = {record.id: record for record in found if record.id <= until}
-    return details((records[position] for position in sorted(records)), now=now)
+    return [records[position] for position in sorted(records)]
 
 
 async def log_time(context: Context) -> datetime:

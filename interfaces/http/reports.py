@@ -1,6 +1,7 @@
 """What an account looks at from above: usage by day and country, and its activity, who did what."""
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from itertools import starmap
 from typing import Final, NamedTuple
@@ -9,17 +10,22 @@ import msgspec
 
 from application.ports import Record
 from domain.codec import decode
+from domain.events import TYPES
 from domain.refusals import InvalidRequest
 from interfaces.http import views
 from interfaces.http.calls import Call, Context, Query
 from interfaces.http.desk import in_thread
 from interfaces.http.reads import READS, log_time
 from interfaces.postgres.recorder import PostgresLogRecorder
-from projections.activity import PAGE, Activity, Entry, entry
+from projections.activity import PAGE, PAGE_OF_KINDS, Activity, Entry, entry
 from projections.facts import Fact
 from projections.usage import Counts, Key, Usage, beginnings, counted, grouped, plus
 
 DAYS_MAX: Final = 366
+SPAN_MAX: Final = 50_000
+"""Positions that one page of activity looks at for the kinds that were asked for."""
+KINDS: Final = frozenset(kind.__name__ for kind in TYPES.values())
+_KINDS: Final = "^({0})(,({0}))*$".format("|".join(sorted(KINDS)))
 _DAYS: Final = 30
 _ROWS_MAX: Final = 1_000
 _GROUPS: Final = {"day,country": (True, True), "day": (True, False), "country": (False, True), "": (False, False)}
@@ -171,23 +177,39 @@ async def activity(context: Context) -> ActivityPage:
     """Who did what, from where and with which key, how it ended and why; newest first."""
     limit = context.number("limit", default=100, least=1, most=_ROWS_MAX)
     before = context.number("cursor", default=2**53, least=1, most=2**53)
-    return await in_thread(_activity, context, before, limit)  # type: ignore[no-any-return]
-
-
-def _activity(context: Context, before: int, limit: int) -> ActivityPage:
+    kinds = kinds_in(context.request.query_params.get("kind"))
     recorder, log = context.desk.recorder, context.identity.log
+    return await in_thread(activity_page, recorder, log, before, limit, kinds)  # type: ignore[no-any-return]
+
+
+def kinds_in(text: str | None) -> tuple[str, ...]:
+    """Types of events by name, separated by commas; none means all. Raises InvalidRequest."""
+    kinds = () if text is None else tuple(text.split(","))
+    if not KINDS.issuperset(kinds):
+        raise InvalidRequest("kind must be types of events such as CodeRequested, separated by commas.")
+    return kinds
+
+
+def activity_page(
+    recorder: PostgresLogRecorder, log: str, before: int, limit: int, kinds: Sequence[str] = ()
+) -> ActivityPage:
+    """Up to `limit` entries before a position; with `kinds` those alone, among at most SPAN_MAX positions."""
     reached = views.reach(recorder, log, Activity)
     tail = views.tail(recorder, log, after=reached)
     news = [entry(record.id, decode(record.topic, record.state)) for record in tail if record.id < before]
-    listed = news[: -limit - 1 : -1]
+    position = tail[-1].id if tail else reached
+    floor = max(1, min(before, position + 1) - SPAN_MAX) if kinds else 1
+    listed = [one for one in news if not kinds or one.what in kinds][: -limit - 1 : -1]
     if reached and len(listed) < limit:
-        rows = views.rows(recorder, PAGE, (log, min(before, reached + 1), limit - len(listed)))
+        upto, most = min(before, reached + 1), limit - len(listed)
+        rows = (
+            views.rows(recorder, PAGE_OF_KINDS, (log, upto, floor, list(kinds), most))
+            if kinds
+            else views.rows(recorder, PAGE, (log, upto, most))
+        )
         listed += [Entry(**dict(zip(Entry.__struct_fields__, row, strict=True))) for row in rows]
-    return ActivityPage(
-        activity=listed,
-        cursor=str(listed[-1].position) if listed and listed[-1].position > 1 else None,
-        position=tail[-1].id if tail else reached,
-    )
+    last = listed[-1].position if len(listed) == limit else floor
+    return ActivityPage(activity=listed, cursor=str(last) if last > 1 else None, position=position)
 
 
 def _day(text: str | None, *, default: date, name: str) -> date:
@@ -244,6 +266,11 @@ CALLS: Final = (
         query=(
             Query("cursor", {"type": "integer", "minimum": 1, "maximum": 2**53}, "From an earlier answer."),
             Query("limit", {"type": "integer", "minimum": 1, "maximum": _ROWS_MAX}, "Rows, 100 unless told."),
+            Query(
+                "kind",
+                {"type": "string", "pattern": _KINDS, "examples": ["Verified", "KeyIssued,KeyRevoked"]},
+                "Only events of these types; a page may then be short, or empty, and still have a cursor.",
+            ),
         ),
     ),
 )

@@ -18,6 +18,7 @@ from interfaces.postgres.recorder import PostgresLogRecorder
 from projections.balances import Balances
 from projections.charges import Charges
 from projections.statements.bills import Bills, Listed
+from projections.statements.sheet import Statement
 from projections.transparency import tree
 from projections.transparency.shelf import Shelf
 
@@ -90,15 +91,21 @@ async def statements(context: Context) -> Statements:
 
 async def statement(context: Context) -> Content:
     """The statement of a month, such as 2026-11 (UTC): JSON, or CSV where `Accept` asks for text/csv."""
-    period = context.request.path_params["period"]
-    periods.begin(period)
-    size = await _size(context)
-    found = await in_thread(lambda: _bills(context, size).statement(period))
-    if found is None:
-        raise HttpRefusal("not_found", "There is nothing in this period.")
+    found = await sheet_of(context)
     if _wants_csv(context.request.headers.get("accept", "")):
         return Content(found.csv(), _CSV)
     return Content(found.json(), _JSON)
+
+
+async def sheet_of(context: Context) -> Statement:
+    """The statement itself; raises not_found."""
+    period = context.request.path_params["period"]
+    periods.begin(period)
+    size = await _size(context)
+    found: Statement | None = await in_thread(lambda: _bills(context, size).statement(period))
+    if found is None:
+        raise HttpRefusal("not_found", "There is nothing in this period.")
+    return found
 
 
 async def _size(context: Context) -> int:

@@ -1,9 +1,11 @@
 """The three calls: send, check, validate-token; and cancel."""
 
+from dataclasses import replace
 from typing import Any, Final
 
+from application import listing
 from application.ports import Message
-from application.scenarios import refusal_for
+from application.scenarios import is_scenario, refusal_for
 from application.verifications import (
     Cancelled,
     CancelVerification,
@@ -16,13 +18,25 @@ from application.verifications import (
     Sent,
 )
 from domain import phone as phones
-from domain.refusals import ChallengeRequired, InvalidRequest
+from domain.lists import NOTHING
+from domain.phone import PhoneNumber
+from domain.refusals import (
+    ChallengeRequired,
+    CountryNotEnabled,
+    DestinationBlocked,
+    DestinationUnsupported,
+    InvalidRequest,
+    NumberBlocklisted,
+    NumberNotAllowlisted,
+)
+from domain.rules import Destination
 from interfaces.guard.challenge import Bound
-from interfaces.http import bodies
+from interfaces.http import bodies, rates
 from interfaces.http.calls import Call, Context
 from interfaces.http.problems import HttpRefusal
+from interfaces.limits.windows import Limit
 
-_COMMON: Final = (
+COMMON: Final = (
     "malformed_json",
     "invalid_request",
     "invalid_idempotency_key",
@@ -37,9 +51,26 @@ _COMMON: Final = (
     "overloaded",
 )
 
+_UNTOLD: Final = (
+    NumberBlocklisted,
+    NumberNotAllowlisted,
+    CountryNotEnabled,
+    DestinationUnsupported,
+    DestinationBlocked,
+)
+
 
 async def send(context: Context) -> Sent:
-    """Send a code, or the same code again."""
+    """Send a code, or the same code again. A public key is not told why a number is not sent to: anybody holds one."""
+    try:
+        return await _send(context)
+    except _UNTOLD:
+        if context.identity.is_secret:
+            raise
+        raise DestinationBlocked("Messages are not sent to this number.") from None
+
+
+async def _send(context: Context) -> Sent:
     desk, identity, body = context.desk, context.identity, context.body
     if body.client_ip is not None and not identity.is_secret:
         raise InvalidRequest("client_ip is for secret keys: with a public key the connection's address counts.")
@@ -55,6 +86,7 @@ async def send(context: Context) -> Sent:
         keyring=desk.keyring,
         entropy=desk.entropy,
         holder=identity.account,
+        destination=destination(context, phone),
         locale=bodies.locale(body.locale, phone),
         web_origin=bodies.web_origin(body.web_origin, phone),
         app_hash=bodies.app_hash(body.app_hash, phone),
@@ -66,7 +98,20 @@ async def send(context: Context) -> Sent:
         scripted = refusal_for(phone.e164)
         if scripted is not None:
             raise scripted
-    desk.dispatcher.reserve()
+    if not command.idempotency:
+        command.require_early()
+    limits = limits_of(context, phone)
+    command = replace(
+        command,
+        counted=await rates.counted(desk.counters, limits, context.request.scope, is_public=not identity.is_secret),
+    )
+    if command.counted.refusal is not None:
+        limits = []  # all is given back already
+    try:
+        desk.dispatcher.reserve()
+    except BaseException:
+        desk.counters.give_back(limits)
+        raise
 
     def hand_over(outcome: Any) -> None:
         # Runs when the request is stored, even if its sender has hung up by then.
@@ -74,17 +119,38 @@ async def send(context: Context) -> Sent:
             desk.dispatcher.accept(_message(context, command, outcome))
         else:
             desk.dispatcher.release()
+            desk.counters.give_back(limits)
 
     try:
         waiting = desk.writer.ask(command, after=hand_over)
     except BaseException:
         desk.dispatcher.release()
+        desk.counters.give_back(limits)
         raise
     try:
         return (await waiting).answer
     except ChallengeRequired as refusal:
         challenge = desk.challenge.make(bound, bits=identity.account.policy.guard_challenge_bits)
         raise HttpRefusal(refusal.code, refusal.detail, challenge=challenge) from None
+
+
+def limits_of(context: Context, phone: PhoneNumber) -> list[Limit]:
+    """What a message counts in beside the ledger. One of a test key goes nowhere and counts nowhere."""
+    identity = context.identity
+    if identity.mode == "test":
+        return []
+    address = (context.body.client_ip or "") if identity.is_secret else identity.address
+    return rates.of_send(context.desk.keyring, identity.account, phone, address=address)
+
+
+def destination(context: Context, phone: PhoneNumber) -> Destination:
+    """Where a message is to go. A number that fixes an outcome for test keys is on no list."""
+    identity = context.identity
+    both = (identity.account.lists, identity.installation)
+    if identity.mode == "test" and is_scenario(phone.e164):
+        both = (NOTHING, NOTHING)
+    listed = listing.listed(context.desk.keyring, identity.account.id, phone, installation=both[1])
+    return Destination(listed, both)
 
 
 async def check(context: Context) -> Checked:
@@ -152,6 +218,7 @@ def _message(context: Context, command: SendCode, outgoing: Outgoing) -> Message
         accepted_at=context.desk.clock.now(),
         account=identity.account.id,
         price_credits=outgoing.price_credits,
+        sender=outgoing.sender,
     )
 
 
@@ -162,17 +229,22 @@ CALLS: Final = (
         "Send a code by SMS; again is the resend",
         "sk pk",
         (
-            *_COMMON,
+            *COMMON,
             "invalid_phone_number",
             "insufficient_credit",
             "origin_not_allowed",
             "number_blocklisted",
+            "number_not_allowlisted",
             "country_not_enabled",
+            "destination_unsupported",
             "destination_blocked",
             "challenge_required",
             "number_locked",
             "resend_cooldown",
             "number_send_limit",
+            "ip_send_limit",
+            "prefix_send_limit",
+            "spend_cap_reached",
             "api_rate_limited",
         ),
         Sent,
@@ -185,7 +257,7 @@ CALLS: Final = (
         "Compare a code; the right one earns a single-use token",
         "sk pk",
         (
-            *_COMMON,
+            *COMMON,
             "invalid_phone_number",
             "invalid_code_format",
             "wrong_code",
@@ -207,7 +279,7 @@ CALLS: Final = (
         "Redeem a token",
         "sk",
         (
-            *_COMMON,
+            *COMMON,
             "invalid_phone_number",
             "invalid_token",
             "token_expired",
@@ -224,7 +296,7 @@ CALLS: Final = (
         "/v1/verifications/{verification_id:str}/cancel",
         "Withdraw a pending verification",
         "sk",
-        (*_COMMON, "key_scope_forbidden", "verification_not_found", "state_conflict"),
+        (*COMMON, "key_scope_forbidden", "verification_not_found", "state_conflict"),
         Cancelled,
         cancel,
     ),

@@ -13,6 +13,10 @@ SLOW_MAX: Final = 64
 REPORT_SECONDS: Final = 0.5
 """How long after acceptance a delivery report comes: by then the acceptance is recorded."""
 REPORTS_MAX: Final = 1_000
+Receipt = tuple[bool, str]
+"""Whether the message was delivered, and why not."""
+_DELIVERED: Final[Receipt] = (True, "")
+_UNREACHABLE: Final[Receipt] = (False, "unreachable")
 
 
 class ScenarioProvider:
@@ -36,21 +40,25 @@ class ScenarioProvider:
         self._reports: set[asyncio.TimerHandle] = set()
 
     async def send(self, message: Message) -> Accepted:
-        """Raises ProviderFailed: `provider_down` where the number says so, `scenario_limit` when too many wait."""
-        match carrier_outcome_for(message.to):
-            case "provider_down":
-                raise ProviderFailed("provider_down")
+        """Raises ProviderFailed: as the number says, or `scenario_limit` when too many wait."""
+        outcome = carrier_outcome_for(message.to)
+        match outcome:
+            case "provider_down" | "number_refused":
+                raise ProviderFailed(outcome)
             case "slow":
                 await self._wait()
-                return await self._provider.send(message)
             case "delivered":
-                self._report_later(message, delivered=True, reason="")
-                return await self._provider.send(message)
+                self._report_later(message, _DELIVERED)
+            case "duplicate_receipts":
+                self._report_later(message, _DELIVERED, _DELIVERED, _DELIVERED)
             case "undelivered":
-                self._report_later(message, delivered=False, reason="unreachable")
+                self._report_later(message, _UNREACHABLE)
                 return Accepted(message.message_id)
+            case "contradicting_receipts":
+                self._report_later(message, _UNREACHABLE, _DELIVERED)
             case None:
-                return await self._provider.send(message)
+                pass
+        return await self._provider.send(message)
 
     def close(self) -> None:
         """Forget the reports that have not come yet."""
@@ -67,13 +75,14 @@ class ScenarioProvider:
         finally:
             self._slow -= 1
 
-    def _report_later(self, message: Message, *, delivered: bool, reason: str) -> None:
+    def _report_later(self, message: Message, *receipts: Receipt) -> None:
         if len(self._reports) >= REPORTS_MAX:
             raise ProviderFailed("scenario_limit")
 
         def tell() -> None:
             self._reports.discard(handle)
-            self._report(message, delivered, reason)
+            for delivered, reason in receipts:
+                self._report(message, delivered, reason)
 
         handle = asyncio.get_running_loop().call_later(self._report_seconds, tell)
         self._reports.add(handle)

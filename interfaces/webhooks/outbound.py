@@ -100,8 +100,8 @@ class Outbound:
     async def _posted(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int | None, str, int]:
         assert self._session is not None, "entered"
         try:
-            target = self._target(url)
-            async with self._session.post(target, data=body, headers=headers, allow_redirects=False) as response:
+            at = target(url, self._reach)
+            async with self._session.post(at, data=body, headers=headers, allow_redirects=False) as response:
                 return response.status, _complaint(response.status), _seconds(response.headers.get("retry-after", ""))
         except Unreachable as unreachable:
             return None, unreachable.reason, 0
@@ -115,22 +115,8 @@ class Outbound:
             return None, _cause(error, default="connect_failed"), 0
         except (aiohttp.ClientConnectionError, OSError):
             return None, "connection_lost", 0
-        except (aiohttp.ClientError, ValueError):
+        except Exception:  # noqa: BLE001 - whatever a stranger's answer sets off is a failed post and no more
             return None, "invalid_answer", 0
-
-    def _target(self, url: str) -> URL:
-        """The URL as it is used, spelled by nobody else; raises Unreachable."""
-        try:
-            require_url(url)
-        except InvalidRequest:
-            raise Unreachable("invalid_url") from None
-        target = URL(url, encoded=True)
-        host = target.host or ""
-        self._reach.require_target(target.scheme, host, target.port or 0)
-        with contextlib.suppress(ValueError):
-            # aiohttp asks no resolver about what is an address already.
-            self._reach.require_address(host, str(ip_address(host)))
-        return target
 
     def _socket(self, found: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, place = found
@@ -146,6 +132,21 @@ class Outbound:
             self._lookups, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
         )
         return [str(row[4][0]) for row in rows]
+
+
+def target(url: str, reach: Reach) -> URL:
+    """The URL as it is used, spelled by nobody else; raises Unreachable for what is seen without looking it up."""
+    try:
+        require_url(url)
+    except InvalidRequest:
+        raise Unreachable("invalid_url") from None
+    at = URL(url, encoded=True)
+    host = at.host or ""
+    reach.require_target(at.scheme, host, at.port or 0)
+    with contextlib.suppress(ValueError):
+        # aiohttp asks no resolver about what is an address already.
+        reach.require_address(host, str(ip_address(host)))
+    return at
 
 
 class _Denied(OSError):
@@ -167,6 +168,8 @@ class _Looked(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         addresses = list(dict.fromkeys(await self._resolve(host, port)))
+        if not addresses:
+            raise OSError("a name without addresses")
         for address in addresses:
             try:
                 self._reach.require_address(host, address)

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 WHOLE_MAX: Final = 2**63 - 1
 Kind = str | tuple[str, ...]
-"""text, whole (a number from 0), integer (also below), moment, texts, wholes (by name), scalars (by name); a tuple lists the
-texts that are allowed."""
+"""text, whole (a number from 0), integer (also below), moment, texts, wholes (by name), names (text by name), scalars (by
+name); a tuple lists the texts that are allowed."""
 
 _CALLER: Final[dict[str, Kind]] = {"key_id": "text", "client_ip": "text", "idempotency": "text"}
 _BY: Final[dict[str, Kind]] = {"by": "text"}
@@ -68,7 +68,7 @@ TYPES: Final[dict[str, Shape]] = {
     "CreditAdded.v1": Shape({"credits": "whole", "reference": "text"}, {**_CALLER, **_BY}),
     "CreditDebited.v1": Shape(
         {**_MESSAGE, "credits": "whole", "rate_card": "text"},
-        {"country": "text", "units": "whole", "unit_credits": "whole"},
+        {"country": "text", "units": "whole", "unit_credits": "whole", "key_id": "text"},
     ),
     "CreditRefunded.v1": Shape({**_MESSAGE, "credits": "whole", "reason": "text"}),
     "KeyIssued.v1": Shape(
@@ -77,6 +77,14 @@ TYPES: Final[dict[str, Shape]] = {
     ),
     "KeyRevoked.v1": Shape({"revoked_key_id": "text"}, _BY),
     "PolicyChanged.v1": Shape({"changes": "wholes"}, _BY),
+    "ListChanged.v1": Shape(
+        {
+            "effect": ("allow", "block", "remove"),
+            "kind": ("ip", "number", "prefix", "country", "origin", "type"),
+            "entries": "names",
+        },
+        _BY,
+    ),
     "AccountSuspended.v1": Shape({"reason": "text"}, _BY),
     "AccountResumed.v1": Shape({}, _BY),
     "RateCardAdopted.v1": Shape(
@@ -101,6 +109,11 @@ TYPES: Final[dict[str, Shape]] = {
     "WebhookEndpointDisabled.v1": Shape({"endpoint_id": "text", "reason": "text"}, _BY),
     "WebhookEndpointEnabled.v1": Shape({"endpoint_id": "text"}, _BY),
     "WebhookEndpointRemoved.v1": Shape({"endpoint_id": "text"}, _BY),
+    "TemplateChanged.v1": Shape({"locale": "text", "text": "text"}, _BY),
+    "TemplateRemoved.v1": Shape({"locale": "text"}, _BY),
+    "WordingChanged.v1": Shape({}, {"default_locale": "text", "brand": "text", **_BY}),
+    "SenderChanged.v1": Shape({"country": "text", "sender": "text"}, _BY),
+    "SenderRemoved.v1": Shape({"country": "text"}, _BY),
 }
 
 
@@ -135,6 +148,7 @@ _PYTHON: Final = {
     "moment": str,
     "texts": list,
     "wholes": dict,
+    "names": dict,
     "scalars": dict,
 }
 _ROWS_MAX: Final = 10_000
@@ -199,6 +213,8 @@ def _fits(kind: Kind, value: Any) -> bool:
             return -WHOLE_MAX <= int(value) <= WHOLE_MAX
         case "texts":
             return all(type(inner) is str for inner in value)
+        case "names":
+            return all(type(inner) is str for inner in value.values())
         case "wholes":
             return all(type(inner) is int and 0 <= inner <= WHOLE_MAX for inner in value.values())
         case _:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from application.accounts import Administration, Balance, OpenedAccount, ReadAccount, ReadBalance
+from application.listing import INSTALLATION
 from domain import keys
 from domain.account import Account
-from domain.events import AccountOpened, CreditAdded, KeyIssued, StatementIssued
+from domain.events import AccountOpened, CreditAdded, KeyIssued, ListChanged, StatementIssued
 from domain.keys import KEY_KINDS
+from domain.lists import NOTHING, Lists
 from domain.policy import Policy
 from domain.rates import FLAT, RateCard
 from domain.refusals import IdempotencyKeyReused, InvalidRequest, StateConflict
@@ -227,3 +229,22 @@ def test_every_way_into_an_account_is_guarded_by_its_log(home):
         assert office.account(opened.account_id).available == 1
         with pytest.raises(StateConflict):
             office._open_log(opened.account_id, name="Acme", mode="live", by="operator")
+
+
+def test_a_list_changes_once_and_says_who_did_it(home, office, opened):
+    log = opened.account_id
+    change = {"effect": "block", "kind": "country", "values": ["tr", "DE"], "by": "cli:ann"}
+    assert [office.change_lists(log, **change), office.change_lists(log, **change)] == [True, False]
+    blocked = Lists(blocked={"country": {"TR": "TR", "DE": "DE"}})
+    assert (office.lists(log), events(home.recorder, log)[-1]) == (
+        blocked,
+        ListChanged(at=NOON, effect="block", kind="country", entries={"TR": "TR", "DE": "DE"}, by="cli:ann"),
+    )
+
+
+def test_the_installations_lists_begin_with_their_first_change(home, office):
+    assert office.lists(INSTALLATION) == NOTHING
+    for value in ("voip", "pager"):
+        assert office.change_lists(INSTALLATION, effect="allow", kind="type", values=[value], by="cli:ann")
+    assert office.lists(INSTALLATION) == Lists(allowed={"type": {"voip": "voip", "pager": "pager"}})
+    assert names(home.recorder, INSTALLATION) == ["AccountOpened", "ListChanged", "ListChanged"]

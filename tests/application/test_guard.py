@@ -7,7 +7,7 @@ import pytest
 
 from application import guard as guards
 from application import ledger as ledgers
-from application.guard import place_of
+from application.guard import place_of, place_to
 from domain.events import CodeRequested
 from domain.guard import Place
 from domain.policy import Policy
@@ -219,7 +219,7 @@ def test_an_event_tells_its_prefix_to_the_holder_of_the_key_alone():
     assert (len(set(tags)), {len(tag) for tag in tags}) == (3, {11})
     places = [place_of(at_home.keyring, event) for event in found]
     assert (places[0] == places[1], places[0] == places[2]) == (True, False)
-    assert places[0] == at_home.guard.place(ACCOUNT, at_home.send(number(3)).phone)
+    assert places[0] == place_to(at_home.keyring, ACCOUNT, at_home.send(number(3)).phone)
 
 
 def test_an_event_from_before_there_were_tags_counts_by_its_mask():
@@ -235,3 +235,11 @@ def test_a_place_that_nobody_counts_is_open():
     at_home.ledger.watch = lambda *_: None  # type: ignore[method-assign]
     assert send(at_home, *range(12)) == ["Outgoing"] * 12
     assert number(0) != NUMBER
+
+
+def test_a_guard_that_is_switched_off_keeps_no_counts_and_begins_anew_when_it_is_on():
+    at_home = home()
+    send(at_home, *range(9))
+    send(at_home, 9, policy=msgspec.structs.replace(POLICY, guard=0))
+    assert at_home.guard.things == 0
+    assert send(at_home, 10) == ["DestinationBlocked"]

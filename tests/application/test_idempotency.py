@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from application.accounts import ReadBalance
+from application.accounts import ReadBalance, ReadInstallation
 from application.verifications import GiveUp, Outgoing, RecordUnconfirmed
 from domain.refusals import IdempotencyKeyReused, StateConflict, WrongCode
 from tests.application.world import ACCOUNT, OTHER_NUMBER, TEST_LOG, Process, events, kinds, memory, names, process
@@ -239,11 +239,12 @@ def test_reads_and_handoffs_never_carry_a_key():
     event = events(home.recorder)[0]
     for command in (
         ReadBalance(ACCOUNT),
+        ReadInstallation(),
         home.took(outgoing),
         home.refused(outgoing),
         home.delivery(outgoing, delivered=True),
-        RecordUnconfirmed(ACCOUNT, home.stream(), "ver_1", 1, "timeout", "first"),
-        GiveUp(ACCOUNT, home.stream(), "ver_1", 1),
+        RecordUnconfirmed(ACCOUNT, home.stream(), outgoing.answer.verification_id, 1, "timeout", "first"),
+        GiveUp(ACCOUNT, home.stream(), outgoing.answer.verification_id, 1),
     ):
         assert command.idempotency == ""
         with pytest.raises(AssertionError):

@@ -141,3 +141,9 @@ def test_a_reference_for_receipts_names_a_message_to_the_provider_that_it_was_ma
     assert Keyring(b"o" * 32).read_receipt_reference("twilio", reference) is None
     for forged in ("", ".", reference[:-1], reference.replace(".2.", ".1."), reference + "A", "ä" + reference):
         assert keyring.read_receipt_reference("twilio", forged) is None
+
+
+def test_second_factors_have_a_key_of_their_own_that_stays():
+    one, again, other = Keyring(b"a" * 32), Keyring(b"a" * 32), Keyring(b"b" * 32)
+    assert (one.operators_key() == again.operators_key(), len(one.operators_key())) == (True, 32)
+    assert len({one.operators_key(), other.operators_key(), one.challenge_key()}) == 3

@@ -1,6 +1,6 @@
 """The table of numbers that fix an outcome: that they can be used, and that it says what happens."""
 
-from application.scenarios import SCENARIOS, carrier_outcome_for, refusal_for
+from application.scenarios import SCENARIOS, carrier_outcome_for, is_scenario, refusal_for
 from domain import phone as phones
 
 
@@ -15,6 +15,9 @@ def test_the_table_names_every_outcome_with_the_code_it_is_refused_with() -> Non
         "slow": None,
         "undelivered": None,
         "provider_down": None,
+        "duplicate_receipts": None,
+        "contradicting_receipts": None,
+        "number_refused": None,
         "blocklisted": "number_blocklisted",
         "country_not_enabled": "country_not_enabled",
         "no_credit": "insufficient_credit",
@@ -22,6 +25,11 @@ def test_the_table_names_every_outcome_with_the_code_it_is_refused_with() -> Non
         "locked": "number_locked",
         "destination_blocked": "destination_blocked",
     }
+
+
+def test_a_scenario_number_is_told_from_every_other() -> None:
+    assert {is_scenario(each.number) for each in SCENARIOS} == {True}
+    assert not is_scenario("+14155552671")
 
 
 def test_a_number_is_refused_or_has_a_carrier_outcome_as_the_table_says() -> None:

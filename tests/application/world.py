@@ -30,9 +30,11 @@ from domain import account as accounts
 from domain import phone as phones
 from domain.account import Account
 from domain.codec import decode
+from domain.lists import NOTHING, Lists
 from domain.policy import Policy
 from domain.verification import Caller
 from tests.support.clock import SeededEntropy, SettableClock, Stopwatch
+from tests.support.destinations import destination
 from tests.support.memory import MemoryLogRecorder
 
 ACCOUNT = "acct_a"
@@ -103,6 +105,7 @@ class Process:
         body: str = "",
         log: str = ACCOUNT,
         policy: Policy | None = None,
+        lists: Lists = NOTHING,
         is_public: bool = False,
         has_solved: bool = False,
     ) -> SendCode:
@@ -114,6 +117,7 @@ class Process:
             keyring=self.keyring,
             entropy=self.entropy,
             holder=holder(policy),
+            destination=destination(self.keyring, ACCOUNT, number, lists=lists),
             is_public=is_public,
             has_solved=has_solved,
         )

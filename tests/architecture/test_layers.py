@@ -45,7 +45,11 @@ HANDED_OVER = {
 STARTED = {"projections/audit/__main__.py", "projections/audit/cli.py"}
 # The modules of `interfaces` that may look at views.
 READERS = {
+    "interfaces/billing/issuing.py",
     "interfaces/billing/pdf.py",
+    "interfaces/dashboard/pages/statements.py",
+    "interfaces/dashboard/pages/trail.py",
+    "interfaces/dashboard/trail.py",
     "interfaces/bench/scale.py",
     "interfaces/cli/bench.py",
     "interfaces/cli/audit.py",

@@ -21,7 +21,7 @@ def test_every_exchange_of_every_area_code_is_valid_in_the_united_states():
 @given(index=st.integers(0, NUMBERS_MAX - 1))
 def test_a_number_is_canonical_and_masked_as_the_service_masks_it(index):
     spelling = number(index)
-    assert phone.parse(spelling) == phone.PhoneNumber(spelling, "US", mask(spelling))
+    assert phone.parse(spelling) == phone.PhoneNumber(spelling, "US", mask(spelling), "fixed_line_or_mobile")
 
 
 @given(first=st.integers(0, NUMBERS_MAX - 1), second=st.integers(0, NUMBERS_MAX - 1))

@@ -92,6 +92,9 @@ def test_an_endpoint_is_added_shown_rotated_disabled_enabled_and_removed(operato
         (("add", "ACCOUNT", "https://ann:secret@shop.example/"), "invalid_request"),
         (("add", "ACCOUNT", "https://shop.example/?token=secret"), "invalid_request"),
         (("add", "ACCOUNT", URL, "--type", "verification.sent"), "invalid_request"),
+        (("add", "ACCOUNT", "http://shop.example/"), "invalid_request"),
+        (("add", "ACCOUNT", "https://169.254.169.254/latest"), "invalid_request"),
+        (("add", "ACCOUNT", "https://shop.example:22/"), "invalid_request"),
         (("add", "acct_aaaaaaaaaaaaaaaa", URL), "state_conflict"),
         (("show", "ACCOUNT", "we_none"), "state_conflict"),
         (("replay", "nonsense"), "not_found"),
@@ -143,7 +146,8 @@ def test_what_an_endpoint_missed_is_replayed_from_a_moment_or_a_position(operato
     again = operator.says("webhooks", "replay", "--account", operator.id, "--from", first, "--to", last)
     assert (again["first"], again["last"], again["deliveries"]) == (records[1].id, records[1].id, 1)
     wait_for(lambda: len(hook.got) == 3)
-    assert [got.document["data"]["reference"] for got in hook.got] == ["R1", "R2", "R0"]
+    references = [got.document["data"]["reference"] for got in hook.got]
+    assert (sorted(references[:2]), references[2]) == (["R1", "R2"], "R0")
 
 
 def test_an_example_of_a_type_is_posted_signed_and_recorded_nowhere(operator, hook):

@@ -20,14 +20,20 @@ from domain.events import (
     CreditRefunded,
     KeyIssued,
     KeyRevoked,
+    ListChanged,
     PolicyChanged,
     RateCardAdopted,
+    SenderChanged,
+    SenderRemoved,
     StatementIssued,
+    TemplateChanged,
+    TemplateRemoved,
     WebhookEndpointAdded,
     WebhookEndpointDisabled,
     WebhookEndpointEnabled,
     WebhookEndpointRemoved,
     WebhookSecretRotated,
+    WordingChanged,
 )
 from domain.policy import BOUNDS, Policy
 from domain.rates import RateCard
@@ -443,6 +449,7 @@ def test_every_kind_of_event_folds_into_an_empty_state():
         issued(),
         REVOKED,
         PolicyChanged(at=NOON, changes={}),
+        ListChanged(at=NOON, effect="block", kind="country", entries={"TR": "TR"}),
         SUSPENDED,
         AccountResumed(at=NOON),
         adopted(),
@@ -453,6 +460,11 @@ def test_every_kind_of_event_folds_into_an_empty_state():
         WebhookEndpointDisabled(at=NOON, endpoint_id="we_1", reason="r"),
         WebhookEndpointEnabled(at=NOON, endpoint_id="we_1"),
         WebhookEndpointRemoved(at=NOON, endpoint_id="we_1"),
+        TemplateChanged(at=NOON, locale="de", text="{code}"),
+        TemplateRemoved(at=NOON, locale="de"),
+        WordingChanged(at=NOON, brand="Shop"),
+        SenderChanged(at=NOON, country="DE", sender="Shop"),
+        SenderRemoved(at=NOON, country="DE"),
     ]
     assert [type(event) for event in events] == list(ACCOUNT_EVENTS)
     for event in events:

@@ -43,11 +43,13 @@ FORMAT = {
         "country=",
         "units=",
         "unit_credits=",
+        "key_id=",
     ],
     "CreditRefunded.v1": ["at", "verification_id", "send", "credits", "reason"],
     "KeyIssued.v1": ["at", "issued_key_id", "kind", "hash", "name=", "origins=", "by="],
     "KeyRevoked.v1": ["at", "revoked_key_id", "by="],
     "PolicyChanged.v1": ["at", "changes", "by="],
+    "ListChanged.v1": ["at", "effect", "kind", "entries", "by="],
     "AccountSuspended.v1": ["at", "reason", "by="],
     "AccountResumed.v1": ["at", "by="],
     "RateCardAdopted.v1": ["at", "rate_card", "per", "prices", "effective_from", "by="],
@@ -71,6 +73,11 @@ FORMAT = {
     "WebhookEndpointDisabled.v1": ["at", "endpoint_id", "reason", "by="],
     "WebhookEndpointEnabled.v1": ["at", "endpoint_id", "by="],
     "WebhookEndpointRemoved.v1": ["at", "endpoint_id", "by="],
+    "TemplateChanged.v1": ["at", "locale", "text", "by="],
+    "TemplateRemoved.v1": ["at", "locale", "by="],
+    "WordingChanged.v1": ["at", "default_locale=", "brand=", "by="],
+    "SenderChanged.v1": ["at", "country", "sender", "by="],
+    "SenderRemoved.v1": ["at", "country", "by="],
 }
 
 

@@ -55,15 +55,15 @@ def refuses(spelling: str) -> bool:
     ids=count(1),
 )
 def test_every_spelling_of_a_number_is_that_number(spelling):
-    assert parse(spelling) == PhoneNumber(e164="+447911123456", country="GG", mask="+44791****3456")
+    assert parse(spelling) == PhoneNumber(e164="+447911123456", country="GG", mask="+44791****3456", kind="mobile")
 
 
 def test_a_leading_zero_that_belongs_to_the_number_stays():
-    assert parse("+39 06 1234 5678") == PhoneNumber(e164="+390612345678", country="IT", mask="+39061****5678")
+    assert parse("+39 06 1234 5678") == PhoneNumber("+390612345678", "IT", "+39061****5678", "fixed_line")
 
 
 def test_a_number_of_no_country_belongs_to_the_world():
-    assert parse("+80012345678") == PhoneNumber(e164="+80012345678", country="001", mask="+8001****5678")
+    assert parse("+80012345678") == PhoneNumber("+80012345678", "001", "+8001****5678", "toll_free")
 
 
 @pytest.mark.parametrize(

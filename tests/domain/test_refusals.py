@@ -18,6 +18,8 @@ CODES = {
     "token_already_redeemed token_phone_mismatch insufficient_credit account_suspended verification_not_found",
     "code_expired already_verified verification_cancelled state_conflict resend_cooldown number_locked",
     "number_send_limit idempotency_key_reused overloaded service_unavailable",
+    "spend_cap_reached ip_send_limit prefix_send_limit auth_failures_limited",
+    "ip_blocklisted ip_not_allowlisted number_not_allowlisted destination_unsupported",
     "number_blocklisted country_not_enabled destination_blocked challenge_required api_rate_limited",
 }
 

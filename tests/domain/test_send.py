@@ -78,7 +78,7 @@ def test_a_resend_does_not_give_back_wrong_codes():
 
 
 def test_a_resend_says_the_country_of_the_number_as_it_is_known_now():
-    moved = PhoneNumber(e164=NUMBER.e164, country="CA", mask="of another spelling")
+    moved = PhoneNumber(e164=NUMBER.e164, country="CA", mask="of another spelling", kind="mobile")
     outcome = given(requested()).when(request(at=30, phone=moved))
     assert isinstance(outcome.result, CodeRequested)
     assert (outcome.result.country, outcome.result.phone) == ("CA", MASK)
@@ -191,3 +191,18 @@ def test_a_verification_ends_when_its_own_life_is_over_and_not_when_its_last_mes
     late = requested(at=299, send=2, since=0)
     given(requested(), late).when(request(at=300)).records(requested(at=300, of="ver_2"))
     assert late.expires_at - late.at == timedelta(seconds=1)
+
+
+def test_a_number_gets_ten_messages_in_24_hours_however_many_verifications_they_belong_to():
+    ten = [requested(at=n * 600, of=f"ver_{n}", life=300) for n in range(10)]
+    day = 86_400
+    given(*ten).when(request(at=6_000)).refuses(NumberSendLimit, retry_after_seconds=day - 6_000)
+    assert given(*ten).when(request(at=day)).refusal is None
+    assert given(*ten[:9]).when(request(at=6_000)).refusal is None
+
+
+def test_a_message_that_no_provider_took_does_not_count():
+    ten = [requested(at=n * 600, of=f"ver_{n}", life=300) for n in range(10)]
+    assert given(*ten, send_failed(at=5_401, of="ver_9")).when(request(at=6_000)).refusal is None
+    state = given(*ten, send_failed(at=5_401, of="ver_9")).state
+    assert len(state.requests) == 9

@@ -47,7 +47,7 @@ TAKEN = Handoff("ver_1", 1, 1, moment(0), "inbox")
 
 
 def test_a_request_opens_a_verification_and_a_handoff():
-    assert given(requested()).state == Verification(current=FIRST, handoffs=(HANDOFF,))
+    assert given(requested()).state == Verification(current=FIRST, handoffs=(HANDOFF,), requests=(moment(0),))
 
 
 def test_a_resend_counts_and_waits_and_opens_another_handoff():
@@ -55,6 +55,7 @@ def test_a_resend_counts_and_waits_and_opens_another_handoff():
     assert state == Verification(
         current=msgspec.structs.replace(FIRST, sends=2, resend_at=moment(90)),
         handoffs=(HANDOFF, Handoff("ver_1", 2, 2, moment(30))),
+        requests=(moment(0), moment(30)),
     )
 
 
@@ -93,6 +94,7 @@ def test_wrong_codes_are_counted_and_remembered():
     assert state == Verification(
         current=msgspec.structs.replace(FIRST, attempts_left=3),
         handoffs=(HANDOFF,),
+        requests=(moment(0),),
         failures=(moment(1), moment(2)),
     )
 
@@ -108,6 +110,7 @@ def test_success_ends_the_verification_forgives_wrong_codes_and_earns_a_token():
     assert state == Verification(
         current=msgspec.structs.replace(FIRST, attempts_left=4, outcome="verified"),
         sent=(TAKEN,),
+        requests=(moment(0),),
         tokens=(Token("tok_1", "ver_1", MASK, moment(10), moment(610)),),
         verified_at=moment(10),
     )
@@ -120,7 +123,9 @@ def test_a_redeemed_token_is_remembered_as_such_and_others_stay():
 
 def test_a_cancelled_verification_is_over():
     state = given(requested(), sent(), cancelled()).state
-    assert state == Verification(current=msgspec.structs.replace(FIRST, outcome="cancelled"), sent=(TAKEN,))
+    assert state == Verification(
+        current=msgspec.structs.replace(FIRST, outcome="cancelled"), sent=(TAKEN,), requests=(moment(0),)
+    )
 
 
 @pytest.mark.parametrize("outcome", ["delivered", "undelivered"])
@@ -185,7 +190,8 @@ def test_a_handoff_is_settled_once():
 
 def test_a_message_of_which_nobody_knows_is_still_in_our_hands_and_keeps_its_cooldown():
     state = given(requested(), unconfirmed(at=10)).state
-    assert state == Verification(current=FIRST, handoffs=(Handoff("ver_1", 1, 1, moment(0), "inbox", True),))  # noqa: FBT003
+    held = Handoff("ver_1", 1, 1, moment(0), "inbox", True)  # noqa: FBT003
+    assert state == Verification(current=FIRST, handoffs=(held,), requests=(moment(0),))
     with pytest.raises(StateConflict):
         verifications.unconfirmed(state, verification_id="ver_1", send=1)
     assert verifications.unconfirmed(given(requested()).state, verification_id="ver_1", send=1) == HANDOFF

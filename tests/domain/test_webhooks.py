@@ -126,9 +126,9 @@ def test_an_endpoint_is_disabled_and_enabled_once():
     assert webhooks.evolve((off,), enabled) == (ENDPOINT,)
 
 
-@pytest.mark.parametrize("reason", ["", "a\nb", "a" * 241])
+@pytest.mark.parametrize("reason", ["", "a\nb", "a" * 241, "call +14155552671"])
 def test_a_reason_is_a_line(reason):
-    with pytest.raises(InvalidRequest, match="1 to 240 printable"):
+    with pytest.raises(InvalidRequest, match="reason must"):
         webhooks.disable((ENDPOINT,), endpoint_id="we_1", reason=reason, by="", now=NOON)
 
 

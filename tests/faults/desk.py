@@ -15,6 +15,7 @@ from domain.account import Account
 from domain.verification import Caller
 from interfaces.postgres.recorder import PostgresLogRecorder
 from interfaces.world import SystemClock, SystemEntropy
+from tests.support.destinations import destination
 
 NUMBER = "+14155552671"
 
@@ -44,6 +45,7 @@ class Desk:
             caller=Caller(),
             keyring=self.keyring,
             entropy=self.entropy,
+            destination=destination(self.keyring, self.log, number),
             holder=self._holder(),
         )
 

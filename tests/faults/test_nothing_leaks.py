@@ -8,6 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from domain.keys import log_of
+from interfaces.webhooks import signing
+from tests.support.customer_hook import hooked
 from tests.support.server import Server, wait_for
 
 NUMBERS = ["+14155557391", "+905321232719", "+447911123456"]
@@ -65,11 +68,20 @@ def test_no_number_address_code_token_or_key_is_in_any_file(serve, mode: str) ->
     server.books.administration.change_policy(account.account_id, changes={"code_digits": 10}, by="test")
     server.books.administration.change_policy(f"{account.account_id}-test", changes={"code_digits": 10}, by="test")
     key = account.keys[mode]
-    secrets = [
-        secret
-        for number, address in zip(NUMBERS, ADDRESSES, strict=True)
-        for secret in flow(server, key, number, address)
-    ]
+    log = log_of(account.account_id, mode="live" if mode == "sk_live" else "test")
+    with hooked() as hook:
+        endpoint = server.books.webhooks.add(log, url=hook.url, types=("verification.*", "account.*"), by="test")
+        (signer,) = signing.spelled(server.books.webhooks.signers(log, endpoint, now=endpoint.added_at))
+        secrets = [
+            secret
+            for number, address in zip(NUMBERS, ADDRESSES, strict=True)
+            for secret in flow(server, key, number, address)
+        ]
+        wait_for(lambda: [got for got in hook.got if got.document["type"] == "verification.token_redeemed"])
+        posted = b"".join(got.body for got in hook.got).decode()
+    assert [secret for secret in secrets if secret in posted] == []
+    assert hook.got[0].verified_with(signer["secret"])
+    secrets.append(signer["secret"].removeprefix("whsec_"))
     secrets += [each.removeprefix(f"{kind}_")[16:] for kind, each in account.keys.items()]
     events = server.get("/v1/events?limit=1000", key=key).text
     assert [secret for secret in secrets if secret in events] == []

@@ -14,7 +14,7 @@ from interfaces.http.app import CALLS
 from tests.http.customer import CODE, Customer, honest, number, refusal
 from tests.support.server import Server
 
-PAGES = ("/docs", "/inbox", "/errors/wrong_code", "/errors/internal_error")
+PAGES = ("/docs", "/inbox", "/audit/receipt", "/errors/wrong_code", "/errors/internal_error")
 
 
 class Links(HTMLParser):

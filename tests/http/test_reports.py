@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
+from interfaces.http import reports
+from interfaces.http.views import reach
+from projections.activity import Activity
 from tests.http.customer import MOMENT, Customer, Like, Side, number, refusal
+from tests.support.server import wait_for
 
 
 def usage(it: Side, query: str = "") -> dict[str, Any]:
@@ -137,12 +141,53 @@ def test_activity_is_paged_without_a_seam(customer: Customer, limit: int) -> Non
         "usage?cursor=" + "9" * 50,
         "activity?cursor=0",
         "activity?limit=1001",
+        "activity?kind=Nonsense",
+        "activity?kind=Verified,",
         "verifications?status=open",
         "verifications?status=",
     ],
 )
 def test_a_parameter_of_another_form_is_an_invalid_request(customer: Customer, query: str) -> None:
     assert refusal(customer.live.get(f"/v1/{query}")) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("views", ["there", "perhaps behind"])
+def test_activity_of_some_kinds_is_what_all_of_it_has_of_them(customer: Customer, views: str) -> None:
+    it = customer.live
+    for _ in range(3):
+        phone = number()
+        _, code = it.sent(phone)
+        it.guess(phone, code, times=2)
+        it.check(phone, code)
+    if views == "there":
+        it.settled()
+    every = it.get("/v1/activity?limit=1000").body["activity"]
+    for kinds in ("AttemptFailed", "Verified,KeyIssued", "StatementIssued"):
+        expected = [entry for entry in every if entry["what"] in kinds.split(",")]
+        found: list[Any] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = it.get(f"/v1/activity?limit=2&kind={kinds}{cursor and '&cursor=' + cursor}").body
+            found += page["activity"]
+            cursor = page["cursor"]
+        assert found == expected
+        assert (expected == []) == (kinds == "StatementIssued")
+
+
+def test_what_is_rare_is_found_span_by_span(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = customer.live
+    for _ in range(4):
+        it.verified(number())
+    length = len(it.settled())
+    monkeypatch.setattr(reports, "SPAN_MAX", 5)
+    recorder = customer.server.books.recorder
+    wait_for(lambda: reach(recorder, it.account_id, Activity) == length)
+    found, spans, before = [], 0, 2**53
+    while before > 1:
+        page = reports.activity_page(recorder, it.account_id, before, 100, ["AccountOpened"])
+        found += page.activity
+        before, spans = int(page.cursor or 0), spans + 1
+    assert ([entry.position for entry in found], spans) == ([1], -(-length // 5))
 
 
 @pytest.mark.parametrize("path", ["usage", "activity"])

@@ -50,6 +50,8 @@ def test_the_message_is_in_the_inbox_as_the_phone_shows_it(customer: Customer) -
         "encoding": "GSM-7",
         "at": MOMENT,
         "account": customer.account_id[:9] + "****",
+        "mode": "live",
+        "price_credits": 1,
     }
 
 

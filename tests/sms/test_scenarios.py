@@ -63,6 +63,28 @@ def test_a_delivery_report_comes_after_acceptance(
     assert asyncio.run(act()) == (Accepted(id_), [], arrived, [(id_, *report)])
 
 
+@pytest.mark.parametrize(
+    ("outcome", "receipts"),
+    [("duplicate_receipts", [(True, "")] * 3), ("contradicting_receipts", [(False, "unreachable"), (True, "")])],
+)
+def test_receipts_come_as_often_as_the_number_says(message, outcome: str, receipts: list[tuple[bool, str]]) -> None:
+    async def act() -> list[Report]:
+        carrier = Carrier()
+        await carrier.provider.send(message(to=NUMBERS[outcome]))
+        async with asyncio.timeout(5):
+            await carrier.told.wait()
+        return carrier.reports
+
+    assert asyncio.run(act()) == [("msg_000000000000000000000001", *receipt) for receipt in receipts]
+
+
+@pytest.mark.parametrize("outcome", ["provider_down", "number_refused"])
+def test_what_is_refused_says_why(message, outcome: str) -> None:
+    with pytest.raises(ProviderFailed) as failed:
+        asyncio.run(Carrier().provider.send(message(to=NUMBERS[outcome])))
+    assert failed.value.reason == outcome
+
+
 def test_a_slow_message_is_accepted_later_and_holds_up_no_other(message) -> None:
     async def act() -> list[list[str]]:
         carrier = Carrier()

@@ -23,7 +23,7 @@ from domain.events import (
     Verified,
 )
 from domain.rates import FLAT, RateCard
-from interfaces.cli.billing import issued_at
+from interfaces.billing.issuing import issued_at
 from interfaces.postgres.recorder import PostgresLogRecorder
 from projections.statements.sheet import Key, Line, Statement
 from projections.transparency.entry import decode

@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_there(self) -> bool:
         try:
             return len(self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)) > 0
-        except BlockingIOError:
+        except (BlockingIOError, ValueError):  # nothing more yet; a TLS socket cannot be looked at
             return True
         except OSError:
             return False

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar
 
 from domain import account as accounts
+from domain import rules
 from domain import verification as verifications
 from domain.account import Account
 from domain.events import (
@@ -31,15 +32,20 @@ from domain.phone import PhoneNumber
 from domain.policy import Policy
 from domain.rates import RateCard
 from domain.refusals import Refusal
+from domain.rules import Asked
 from domain.verification import Attempt, Caller, NewCode, Verification
 from tests.support.clock import NOON
 
 State = TypeVar("State", Account, Verification)
 MASK = "+1415****2671"
-NUMBER = PhoneNumber(e164="+14155552671", country="US", mask=MASK)
+NUMBER = PhoneNumber(e164="+14155552671", country="US", mask=MASK, kind="fixed_line_or_mobile")
 CODE = "493812"
 DEFAULTS = Policy()
 NOBODY = Caller()
+
+
+def no_guard() -> None:
+    """A fraud guard that lets everything pass."""
 
 
 def moment(seconds: float) -> datetime:
@@ -183,7 +189,25 @@ def request(
 ) -> Callable[[Verification], Event]:
     card = None if price is None else RateCard(per="message", prices={"*": price})
     command = NewCode(phone=phone, verification_id=of, seed=f"seed of {of}", card=card, **more)
-    return lambda state: verifications.request(state, command, policy=policy, now=moment(at))
+
+    def decide(state: Verification) -> Event:
+        """What would be recorded, once the rules that look at the number let it pass."""
+        event = verifications.request(state, command, policy=policy, now=moment(at))
+        holder = Account(policy=policy, added=10**6)
+        rules.require(
+            rules.LATE,
+            Asked(
+                holder=holder,
+                account=holder,
+                verification=state,
+                requested=event,
+                now=moment(at),
+                require_guard=no_guard,
+            ),
+        )
+        return event
+
+    return decide
 
 
 def check(

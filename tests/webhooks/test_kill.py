@@ -22,6 +22,11 @@ def slowly(_: Got) -> int:
     return 200
 
 
+def more_slowly(_: Got) -> int:
+    time.sleep(0.4)
+    return 200
+
+
 def killed_again_and_again(desk: Office, *words: str) -> Counter[str]:
     """What arrived, by its reference, when the postman was killed at random moments and then let go on."""
     chance = random.Random(5)
@@ -77,7 +82,7 @@ def test_a_server_that_is_killed_delivers_everything_when_it_is_back(serve):
     server = serve()
     account = server.open_account()
     with hooked() as hook:
-        hook.answer = slowly
+        hook.answer = more_slowly
         server.books.webhooks.add(account.account_id, url=hook.url, types=("account.credit_added",), by="test")
         for number in range(20):
             server.books.administration.add_credit(account.account_id, credits=1, reference=f"R{number}", by="test")

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from domain import account as accounts
 from domain.account import Account
-from domain.events import ClockAdvanced, CreditDebited, CreditRefunded, Event, RateCardAdopted
+from domain.events import ClockAdvanced, CreditDebited, CreditRefunded, Event, RateCardAdopted, WebhookEndpointAdded
 from domain.rates import FLAT, RateCard
-from interfaces.cli.billing import issued_at
+from interfaces.billing.issuing import issued_at
 from projections.audit.findings import Findings
 from projections.audit.invariants import INVARIANTS, LogInvariants
 from projections.transparency.entry import Entry, decode
@@ -257,7 +257,10 @@ def test_what_is_masked_or_no_personal_data_is_left_alone():
     texts = ["+90532****2719", "203.0.113.0/24", "2001:db8:1::/48", "12:30:45", "a::b::c", "1.2.3", "v1.2.3.4.5"]
     metadata = {f"m{number}": text for number, text in enumerate(texts)}
     harmless = replace(requested(), metadata=metadata, client_ip="0.0.0.0/24", web_origin="127.0.0.1")
-    assert found(live(*ACCOUNT, ("s", harmless), PAID[1])) == []
+    hook = WebhookEndpointAdded(at=moment(0), endpoint_id="we_1", url="http://127.0.0.1:9/", types=("account.*",))
+    assert found(live(*ACCOUNT, ("s", harmless), PAID[1], ("", hook))) == []
+    unmasked = replace(hook, url="https://shop.example/+14155552671")
+    assert found(live(*ACCOUNT, ("", unmasked))) == [("numbers-masked", len(ACCOUNT) + 1)]
 
 
 def test_the_clock_of_a_test_log_is_in_the_moments_of_its_events():

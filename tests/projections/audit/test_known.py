@@ -21,6 +21,7 @@ def kind_of(annotation: object) -> known.Kind:
         datetime: "moment",
         tuple[str, ...]: "texts",
         dict[str, int]: "wholes",
+        dict[str, str]: "names",
         dict[str, str | int | float | bool | None]: "scalars",
     }
     return kinds[annotation]

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from domain.events import CreditRefunded, Event, StatementIssued
 from domain.rates import RateCard
+from interfaces.billing.issuing import issued_at
 from interfaces.billing.pdf import pdf
-from interfaces.cli.billing import issued_at
 from projections.statements import focus
 from projections.statements.sheet import COLUMNS, Key, Line, Statement
 from tests.support.bills import Months, reference, root_over
