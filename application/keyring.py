@@ -35,6 +35,7 @@ class Keyring:
         self._root = root
         self._codes = self._derive("code")
         self._requests = self._derive("idempotency")
+        self._receipts = self._derive("receipt")
         self._ids = self._derive("verification-id")
         self.token_key = Ed25519PrivateKey.from_private_bytes(self._derive("token"))
         self.stream_of = lru_cache(maxsize=STREAMS_KEPT_MAX)(self._stream_of)
@@ -98,6 +99,20 @@ class Keyring:
 
     def _seal(self, stream: str, random: bytes) -> bytes:
         return hmac.digest(self._ids, stream.encode() + random, "sha256")[:_SEAL_BYTES]
+
+    def receipt_reference(self, provider: str, *, log: str, verification_id: str, send: int) -> str:
+        """What a provider gives back with its report of a message: which one it is, sealed for that provider alone."""
+        text = f"{log}.{verification_id.removeprefix(_VERIFICATION_PREFIX)}.{send}"
+        return f"{text}.{_text(hmac.digest(self._receipts, f'{provider}.{text}'.encode(), 'sha256'))}"
+
+    def read_receipt_reference(self, provider: str, reference: str) -> tuple[str, str, int] | None:
+        """Log, verification and number of the message; None when this was not made here for that provider."""
+        text, _, seal = reference.rpartition(".")
+        expected = _text(hmac.digest(self._receipts, f"{provider}.{text}".encode(), "sha256"))
+        if not hmac.compare_digest(seal.encode(), expected.encode()):
+            return None
+        log, verification, send = text.split(".")
+        return log, _VERIFICATION_PREFIX + verification, int(send)
 
     @property
     def log_origin(self) -> str:

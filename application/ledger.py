@@ -30,7 +30,7 @@ LOGS_CACHED_MAX: Final = 20_000
 STREAMS_CACHED_MAX: Final = 200_000
 CATCH_UP_ROWS: Final = 5_000
 SNAPSHOT_EVERY_EVENTS: Final = 1_000
-SNAPSHOT_TOPICS: Final = {"account": "Account.state.2", "verification": "Verification.state.2"}
+SNAPSHOT_TOPICS: Final = {"account": "Account.state.2", "verification": "Verification.state.3"}
 """Raise the number when a state's shape or fold changes: older snapshots are then ignored and replaced."""
 _ACCOUNT_STREAM: Final = ""
 

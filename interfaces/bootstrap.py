@@ -17,15 +17,15 @@ from application.dispatch import Dispatcher
 from application.guard import Guard
 from application.keyring import Keyring
 from application.ledger import Ledger
-from application.ports import Message, Provider
+from application.ports import Message
+from application.receipts import Receipts
 from application.routing import ByMode, Router
 from application.tokens import Tokens
 from application.verifications import RecordDelivery
 from application.webhooks import Webhooks
 from application.writer import Writer
 from domain.guard import Reason
-from domain.routing import checked_routes
-from interfaces import first_account, logs, secrets
+from interfaces import carriers, first_account, logs, secrets
 from interfaces.dashboard import routes as dashboard
 from interfaces.dashboard.operators import Operators
 from interfaces.dashboard.sessions import Sessions
@@ -35,6 +35,7 @@ from interfaces.guard.challenge import Challenge
 from interfaces.guard.pow import ProofOfWork
 from interfaces.guard.siteverify import ADDRESSES, SiteVerify
 from interfaces.http import app, widget
+from interfaces.http import carrier_receipts as receipt_routes
 from interfaces.http.desk import Desk
 from interfaces.http.streams import Streams
 from interfaces.limits.shared import SharedWindows
@@ -47,7 +48,6 @@ from interfaces.settings import Settings
 from interfaces.sms.inbox import InboxProvider, InboxStore
 from interfaces.sms.nobody import Nobody
 from interfaces.sms.scenario import ScenarioProvider
-from interfaces.sms.webhook import WebhookProvider
 from interfaces.world import SystemClock, SystemEntropy
 
 DRAIN_SECONDS: Final = 20.0
@@ -122,14 +122,15 @@ async def service(
 ) -> AsyncIterator[Service]:
     """The service on the running loop. Leaving drains it: what was accepted is handed over and recorded."""
     entropy, clock = SystemEntropy(), SystemClock()
-    live = _live_provider(settings, inbox, books.keyring)
+    live = carriers.providers(settings, books.keyring, inbox)
     tests = ScenarioProvider(
         Nobody() if inbox is None else InboxProvider(inbox),
         report=lambda message, delivered, reason: _report(books.writer, message, delivered=delivered, reason=reason),
     )
 
     challenge = _challenge(settings, books.keyring, clock, entropy)
-    router = Router({live.name: live}, checked_routes({}, known=[live.name]), clock)
+    router = Router(live, carriers.routes(settings), clock)
+    receipts = Receipts(books.writer, books.keyring, reported=router.reported)
     dispatcher = Dispatcher(books.writer, clock, ByMode(live=router, tests=tests), on_failure=_failure("dispatcher"))
     sweep = Sweep(books.recorder, books.writer, clock, on_failure=_failure("sweep"))
     streams = Streams()
@@ -151,6 +152,7 @@ async def service(
         pages_need_origins=settings.env == "production",
         demo=first_account.derived(secrets.root(settings)) if settings.env == "development" else None,
     )
+    reports = receipt_routes.routes(receipts, carriers.signatures(settings), clock)
     office = Office(
         desk=desk,
         administration=books.administration,
@@ -158,7 +160,7 @@ async def service(
         sessions=books.sessions,
         totp=Totp(books.keyring.operators_key()),
     )
-    handlers = (*extra, *dashboard.routes(office))
+    handlers = (*extra, *reports, *dashboard.routes(office))
     application = app.build(desk, process=process, on_failure=_request_failure, extra=handlers)
     dispatcher.start()
     sweep.start()
@@ -172,22 +174,13 @@ async def service(
         await dispatcher.stop()
         tests.close()
         await challenge.close()
-        if isinstance(live, WebhookProvider):
-            await live.close()
+        await carriers.close(live)
 
 
 def _counters(settings: Settings) -> Counters:
     if settings.limits_storage is None:
         return Windows(time.monotonic)
     return SharedWindows(settings.limits_storage, time.monotonic, on_failure=_failure("limits"))
-
-
-def _live_provider(settings: Settings, inbox: InboxStore | None, keyring: Keyring) -> Provider:
-    first = settings.sms[0]
-    if first == "inbox":
-        assert inbox is not None, "settings refuse the inbox provider where there is no inbox"
-        return InboxProvider(inbox)
-    return WebhookProvider(first.removeprefix("webhook:"), secret=settings.webhook_secret or keyring.webhook_secret())
 
 
 def _challenge(settings: Settings, keyring: Keyring, clock: SystemClock, entropy: SystemEntropy) -> Challenge:

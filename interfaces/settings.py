@@ -15,6 +15,7 @@ import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from interfaces.sms.base_address import checked_base
 from interfaces.sms.webhook_address import checked_url, read_secret
 from interfaces.witness.address import WitnessAddress
 
@@ -22,6 +23,12 @@ SECRET_LENGTH_MIN: Final = 32
 WITNESSES_MAX: Final = 16
 _PREFIX: Final = "DONEOTP_"
 _WEBHOOK: Final = "webhook:"
+_CARRIERS: Final[dict[str, tuple[str, ...]]] = {
+    "inbox": (),
+    "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
+    "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
+}
+"""Providers, each with the settings that it cannot do without."""
 _LIKENESS_MIN: Final = 0.9
 """From here on a foreign name counts as one of ours gone wrong, such as DONEOPT_PORT."""
 
@@ -46,6 +53,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     sms: tuple[str, ...]
     webhook_secret: bytes | None
+    public_url: str
+    routes: Path | None
+    twilio_account_sid: str
+    twilio_auth_token: str
+    twilio_from: str
+    twilio_url: str
+    vonage_api_key: str
+    vonage_api_secret: str
+    vonage_signature_secret: str
+    vonage_from: str
+    vonage_url: str
     limits_storage: str | None
     env: Literal["development", "production"]
     log_level: str
@@ -120,10 +138,10 @@ def _providers(text: str) -> tuple[str, ...]:
     for name in names:
         if name.startswith(_WEBHOOK):
             checked_url(name.removeprefix(_WEBHOOK))
-        elif name != "inbox":
-            raise ValueError("must be inbox or webhook:<http or https URL>")
-    if len(names) != 1:
-        raise ValueError("must name one provider: inbox or webhook:<url>")
+        elif name not in _CARRIERS:
+            raise ValueError("must be inbox, webhook:<http or https URL>, twilio or vonage, or several of them")
+    if not names or len({name.partition(":")[0] for name in names}) != len(names):
+        raise ValueError("must name one provider, or several different ones: inbox, webhook:<url>, twilio, vonage")
     return names
 
 
@@ -133,11 +151,19 @@ def _shown_provider(text: str) -> str:
         _providers(text)
     except ValueError:
         return "…"
+    return ",".join(_shown_name(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _shown_name(text: str) -> str:
     if not text.startswith(_WEBHOOK):
         return text
     url = urlsplit(text.removeprefix(_WEBHOOK))
     user, _, host = url.netloc.rpartition("@")
     return _WEBHOOK + url._replace(netloc=f"…@{host}" if user else host, query="…" if url.query else "").geturl()
+
+
+def _base(text: str) -> str:
+    return checked_base(text) if text else ""
 
 
 def _limits_storage(text: str) -> str | None:
@@ -221,7 +247,12 @@ SETTINGS: Final = (
     ),
     Setting("DONEOTP_TRUSTED_PROXIES", "trusted_proxies", "", "CIDRs whose X-Forwarded-For is believed", _networks),
     Setting(
-        "DONEOTP_SMS", "sms", "inbox", "provider for live keys: inbox, webhook:<url>", _providers, show=_shown_provider
+        "DONEOTP_SMS",
+        "sms",
+        "inbox",
+        "providers for live keys in order of preference, separated by commas: inbox, webhook:<url>, twilio, vonage",
+        _providers,
+        show=_shown_provider,
     ),
     Setting(
         "DONEOTP_WEBHOOK_SECRET",
@@ -231,6 +262,47 @@ SETTINGS: Final = (
         _webhook_secret,
         is_secret=True,
     ),
+    Setting(
+        "DONEOTP_PUBLIC_URL",
+        "public_url",
+        "",
+        "where the internet reaches this server, such as https://otp.example.com: providers report there",
+        _base,
+    ),
+    Setting(
+        "DONEOTP_ROUTES",
+        "routes",
+        "",
+        "JSON file of providers by prefix, country or *; in the order of DONEOTP_SMS when unset",
+        _optional_path,
+    ),
+    Setting("DONEOTP_TWILIO_ACCOUNT_SID", "twilio_account_sid", "", "Twilio: the account (AC…)", _text),
+    Setting(
+        "DONEOTP_TWILIO_AUTH_TOKEN",
+        "twilio_auth_token",
+        "",
+        "Twilio: its auth token; also checks what it reports",
+        _text,
+        is_secret=True,
+    ),
+    Setting("DONEOTP_TWILIO_FROM", "twilio_from", "", "Twilio: the sender, a number, a name or a service (MG…)", _text),
+    Setting(
+        "DONEOTP_TWILIO_URL", "twilio_url", "https://api.twilio.com", "Twilio: its address, of another region", _base
+    ),
+    Setting("DONEOTP_VONAGE_API_KEY", "vonage_api_key", "", "Vonage: the key of the account", _text),
+    Setting(
+        "DONEOTP_VONAGE_API_SECRET", "vonage_api_secret", "", "Vonage: the secret of the key", _text, is_secret=True
+    ),
+    Setting(
+        "DONEOTP_VONAGE_SIGNATURE_SECRET",
+        "vonage_signature_secret",
+        "",
+        "Vonage: checks what it reports, signed by HMAC-SHA-256; without it no report is taken",
+        _text,
+        is_secret=True,
+    ),
+    Setting("DONEOTP_VONAGE_FROM", "vonage_from", "", "Vonage: the sender, a number or a name", _text),
+    Setting("DONEOTP_VONAGE_URL", "vonage_url", "https://rest.nexmo.com", "Vonage: its address", _base),
     Setting(
         "DONEOTP_LIMITS_STORAGE",
         "limits_storage",
@@ -292,9 +364,20 @@ def load(environ: Mapping[str, str]) -> Settings:
         problems.append("DONEOTP_SMS is inbox, which production refuses; set DONEOTP_SMS=webhook:<url>")
     if values.get("challenge", "pow") != "pow" and not values.get("challenge_secret", "-"):
         problems.append("DONEOTP_CHALLENGE names a service; set DONEOTP_CHALLENGE_SECRET to the secret of its site key")
+    problems += _missing(values)
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
+
+
+def _missing(values: Mapping[str, Any]) -> list[str]:
+    """What the providers that are named cannot do without."""
+    needed = {field for name in values.get("sms", ()) for field in _CARRIERS.get(name, ())}
+    return [
+        f"{setting.name} must be set, because DONEOTP_SMS names {setting.field.partition('_')[0]}"
+        for setting in SETTINGS
+        if setting.field in needed and values.get(setting.field) == ""
+    ]
 
 
 def sources(environ: Mapping[str, str]) -> list[dict[str, str]]:

@@ -42,6 +42,17 @@ def test_nothing_has_to_be_set() -> None:
         trusted_proxies=(),
         sms=("inbox",),
         webhook_secret=None,
+        public_url="",
+        routes=None,
+        twilio_account_sid="",
+        twilio_auth_token="",
+        twilio_from="",
+        twilio_url="https://api.twilio.com",
+        vonage_api_key="",
+        vonage_api_secret="",
+        vonage_signature_secret="",
+        vonage_from="",
+        vonage_url="https://rest.nexmo.com",
         limits_storage=None,
         env="development",
         log_level="info",
@@ -60,8 +71,19 @@ def test_everything_can_be_set() -> None:
         "DONEOTP_READY_FILE": "/run/ready.json",
         "DONEOTP_SECRET_KEY": f"{SECRET}\n",
         "DONEOTP_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1",
-        "DONEOTP_SMS": "webhook:https://sms.example/send",
+        "DONEOTP_SMS": "twilio, vonage, webhook:https://sms.example/send",
         "DONEOTP_WEBHOOK_SECRET": f"w{SECRET}",
+        "DONEOTP_PUBLIC_URL": "https://otp.example/",
+        "DONEOTP_ROUTES": "/srv/routes.json",
+        "DONEOTP_TWILIO_ACCOUNT_SID": "AC1",
+        "DONEOTP_TWILIO_AUTH_TOKEN": "t0ken",
+        "DONEOTP_TWILIO_FROM": "MG1",
+        "DONEOTP_TWILIO_URL": "https://api.dublin.ie1.twilio.com",
+        "DONEOTP_VONAGE_API_KEY": "key",
+        "DONEOTP_VONAGE_API_SECRET": "s3cret",
+        "DONEOTP_VONAGE_SIGNATURE_SECRET": "s1gns",
+        "DONEOTP_VONAGE_FROM": "Acme",
+        "DONEOTP_VONAGE_URL": "https://rest.example",
         "DONEOTP_LIMITS_STORAGE": "redis://valkey.example/1",
         "DONEOTP_ENV": "production",
         "DONEOTP_LOG_LEVEL": "debug",
@@ -78,8 +100,19 @@ def test_everything_can_be_set() -> None:
         ready_file=Path("/run/ready.json"),
         secret_key=SECRET.encode(),
         trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("fd00::1/128")),
-        sms=("webhook:https://sms.example/send",),
+        sms=("twilio", "vonage", "webhook:https://sms.example/send"),
         webhook_secret=f"w{SECRET}".encode(),
+        public_url="https://otp.example",
+        routes=Path("/srv/routes.json"),
+        twilio_account_sid="AC1",
+        twilio_auth_token="t0ken",
+        twilio_from="MG1",
+        twilio_url="https://api.dublin.ie1.twilio.com",
+        vonage_api_key="key",
+        vonage_api_secret="s3cret",
+        vonage_signature_secret="s1gns",
+        vonage_from="Acme",
+        vonage_url="https://rest.example",
         limits_storage="redis://valkey.example/1",
         env="production",
         log_level="debug",
@@ -150,7 +183,15 @@ def test_all_problems_are_told_at_once() -> None:
         *(("DONEOTP_TRUSTED_PROXIES", value) for value in ("localhost", "10.0.0.0/8;10.1.0.0/16", "1.2.3")),
         *(
             ("DONEOTP_SMS", value)
-            for value in ("twilio", "inbox,inbox", "webhook:", "webhook:ftp://x", "webhook:http://[::1", ",")
+            for value in (
+                "sinch",
+                "inbox,inbox",
+                "webhook:http://a,webhook:http://b",
+                "webhook:",
+                "webhook:ftp://x",
+                "webhook:http://[::1",
+                ",",
+            )
         ),
         *(("DONEOTP_ENV", value) for value in ("prod", "Production", "development ")),
         *(("DONEOTP_LOG_LEVEL", value) for value in ("INFO", "trace")),
@@ -185,6 +226,13 @@ def test_a_value_that_cannot_be_meant_is_refused(name: str, value: str) -> None:
 def test_a_problem_does_not_repeat_what_may_be_secret(name: str, value: str) -> None:
     (problem,) = problems({"HOME": "/home/ann", name: value})
     assert "hidden" not in problem
+
+
+def test_a_provider_needs_its_account() -> None:
+    assert problems({"HOME": "/", "DONEOTP_SMS": "inbox,twilio,vonage", "DONEOTP_VONAGE_FROM": "Acme"}) == [
+        f"DONEOTP_{name} must be set, because DONEOTP_SMS names {name.partition('_')[0].lower()}"
+        for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM", "VONAGE_API_KEY", "VONAGE_API_SECRET")
+    ]
 
 
 def test_a_secret_of_bytes_that_are_no_text_is_taken_as_it_is() -> None:

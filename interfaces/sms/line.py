@@ -5,7 +5,6 @@ What answers is trusted with nothing: redirects are not followed, cookies not ke
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -116,18 +115,6 @@ def refusal(status: int) -> ProviderFailed:
     if 400 <= status < 500:
         return ProviderFailed("http_4xx")
     return ProviderFailed("http_5xx", kind="refused" if status == _UNAVAILABLE else "unknown")
-
-
-def checked_base(text: str) -> str:
-    """A provider's address: http or https, without a slash at its end; raises ValueError."""
-    try:
-        parts = urlsplit(text)
-        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_whole = False
-    if not is_whole or not text.isascii() or not text.isprintable() or " " in text or "?" in text or "#" in text:
-        raise ValueError("must be an http or https URL without query and fragment")
-    return text.rstrip("/")
 
 
 def is_presentable(name: str, message: Message) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from application.history import Detail, Step, details
-from application.verifications import Outgoing
+from application.verifications import Outgoing, RecordUnconfirmed
 from tests.application.world import ACCOUNT, OTHER_NUMBER, Process, memory, process
 from tests.support.clock import NOON
 
@@ -141,3 +141,13 @@ def test_what_happened_to_a_verification_that_began_before_the_records_is_left_o
     home.do(home.took(outgoing))
     assert details(memory(home).log(ACCOUNT)[4:], now=NOON) == {}
     assert details([], now=NOON) == {}
+
+
+def test_a_message_that_nobody_confirmed_is_in_the_timeline_and_still_paid_for():
+    home = process()
+    outgoing: Outgoing = home.do(home.send())
+    of = outgoing.answer.verification_id
+    home.do(RecordUnconfirmed(ACCOUNT, home.stream(), of, 1, "timeout", "first"))
+    told = history(home)[of]
+    step = Step(at=NOON, type="SendUnconfirmed", position=5, send=1, provider="first", reason="timeout")
+    assert (told.timeline[-1], told.credits) == (step, 1)

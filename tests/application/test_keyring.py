@@ -2,6 +2,7 @@
 
 import re
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies
@@ -129,6 +130,17 @@ def test_a_verification_id_that_was_made_up_is_known_for_it(place):
 def test_a_verification_id_keeps_40_random_bits():
     ids = {KEYS.verification_id("s" * STREAM_LENGTH, (1 << bit).to_bytes(NONCE_BYTES)) for bit in range(40)}
     assert len(ids) == 40
+
+
+def test_a_reference_for_receipts_names_a_message_to_the_provider_that_it_was_made_for():
+    keyring = Keyring(b"k" * 32)
+    message: Any = {"log": "acct_a", "verification_id": "ver_abc", "send": 2}
+    reference = keyring.receipt_reference("twilio", **message)
+    assert keyring.read_receipt_reference("twilio", reference) == ("acct_a", "ver_abc", 2)
+    assert keyring.read_receipt_reference("vonage", reference) is None
+    assert Keyring(b"o" * 32).read_receipt_reference("twilio", reference) is None
+    for forged in ("", ".", reference[:-1], reference.replace(".2.", ".1."), reference + "A", "ä" + reference):
+        assert keyring.read_receipt_reference("twilio", forged) is None
 
 
 def test_second_factors_have_a_key_of_their_own_that_stays():
