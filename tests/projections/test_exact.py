@@ -110,9 +110,9 @@ def test_the_balance_at_every_position_is_the_fold(
     server: Hosted, customer: Customer, connection: psycopg.Connection[Any]
 ) -> None:
     it = customer.live
-    for _ in range(3):
+    for turn in range(3):
         it.verified(number())
-        server.books.administration.add_credit(customer.account_id, credits=7, reference=number(), by="test")
+        server.books.administration.add_credit(customer.account_id, credits=7, reference=f"invoice-{turn}", by="test")
     log = it.settled()
     catch_up(connection)
     server.books.administration.add_credit(customer.account_id, credits=5, reference="late", by="test")
