@@ -25,11 +25,15 @@ OPEN_SECONDS_MAX: Final = 1_800
 """No code lives longer, so nothing is verified later."""
 BLOCK_SECONDS_MAX: Final = 86_400
 TRIPPED_MAX: Final = 100
+TRIAL_TIMES: Final = 8
+"""What the wide scopes allow an account on trial, as a multiple: one that has hardly verified anybody yet looks like an attack
+whatever it sends. A prefix allows it no more than any other."""
 HELD_TIMES: Final = 5
 """Halves of what shuts a scope that hold it while they may still be verified."""
 
 Scope = Literal["prefix", "lead", "country", "account", "checks"]
 Stage = Literal["open", "challenge", "block"]
+_WIDE: Final = frozenset({"lead", "country", "account"})
 _SEVERITY: Final[dict[Stage, int]] = {"open": 0, "challenge": 1, "block": 2}
 
 
@@ -141,6 +145,7 @@ class Watch:
         self._account = Breaker("account", "")
         self._checks = Breaker("checks", "")
         self._open: OrderedDict[str, tuple[Place, dict[int, int]]] = OrderedDict()
+        self._verified_count = 0
         self._held: dict[int, Breaker] = {}
         self._shut: dict[int, Breaker] = {}
         self.tripped: deque[Reason] = deque(maxlen=TRIPPED_MAX)
@@ -196,6 +201,7 @@ class Watch:
         place, sends = self._open.pop(verification_id, (None, {}))
         if place is None:
             return
+        self._verified_count += 1
         prefix = self._prefix(place)
         if not prefix.is_proven:
             prefix.withdraw(half=False)
@@ -279,6 +285,8 @@ class Watch:
         breaker.roll(now // MINUTE_SECONDS, window=window, grace=grace)
         if breaker.until:
             base = min(base, self._policy.guard_probe_sends)
+        elif breaker.scope in _WIDE and self._verified_count < self._policy.guard_trial_verified:
+            base *= TRIAL_TIMES
         spare = breaker.good * (100 - percent) // percent
         return base + spare, base * HELD_TIMES // 2 + spare
 

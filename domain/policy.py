@@ -27,7 +27,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     # Counted beside the ledger, by the hour or second; 0 is no limit.
     sends_per_address_max: int = 100
-    sends_per_prefix_max: int = 500
+    sends_per_prefix_max: int = 5_000
     sends_per_country_max: int = 0
     requests_per_second_max: int = 0
     public_requests_per_second_max: int = 50
@@ -37,11 +37,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     guard_test_keys: int = 0
     guard_window_seconds: int = 3_600
     guard_grace_seconds: int = 120
-    guard_prefix_unverified_max: int = 30
-    guard_lead_unverified_max: int = 44
-    guard_country_unverified_max: int = 48
-    guard_account_unverified_max: int = 52
-    guard_failed_checks_max: int = 200
+    guard_prefix_unverified_max: int = 75
+    guard_lead_unverified_max: int = 60
+    guard_country_unverified_max: int = 66
+    guard_account_unverified_max: int = 72
+    guard_trial_verified: int = 20
+    guard_failed_checks_max: int = 500
     guard_conversion_percent_min: int = 40
     guard_new_prefix_percent_min: int = 66
     guard_success_percent_min: int = 20
@@ -75,6 +76,7 @@ BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "guard_lead_unverified_max": (3, 1_000_000),
     "guard_country_unverified_max": (3, 1_000_000),
     "guard_account_unverified_max": (3, 1_000_000),
+    "guard_trial_verified": (0, 1_000_000),
     "guard_failed_checks_max": (10, 1_000_000),
     "guard_conversion_percent_min": (1, 95),
     "guard_new_prefix_percent_min": (1, 95),

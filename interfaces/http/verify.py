@@ -74,8 +74,6 @@ async def _send(context: Context) -> Sent:
     desk, identity, body = context.desk, context.identity, context.body
     if body.client_ip is not None and not identity.is_secret:
         raise InvalidRequest("client_ip is for secret keys: with a public key the connection's address counts.")
-    if body.challenge_response is not None and identity.is_secret:
-        raise InvalidRequest("challenge_response is for public keys.")
     phone = phones.parse(body.phone_number)
     bound = Bound(identity.key.id, identity.log, desk.keyring.stream_of(identity.log, phone.e164))
     command = SendCode(
@@ -92,7 +90,9 @@ async def _send(context: Context) -> Sent:
         app_hash=bodies.app_hash(body.app_hash, phone),
         metadata=bodies.metadata(body.metadata, phone),
         is_public=not identity.is_secret,
-        has_solved=body.challenge_response is not None and await desk.challenge.accepts(body.challenge_response, bound),
+        has_solved=not identity.is_secret
+        and body.challenge_response is not None
+        and await desk.challenge.accepts(body.challenge_response, bound),
     )
     if identity.mode == "test":
         scripted = refusal_for(phone.e164)

@@ -3,6 +3,7 @@
 from itertools import count
 from random import Random
 
+import msgspec
 import pytest
 
 from domain import guard
@@ -16,6 +17,7 @@ POLICY = Policy(
     guard_lead_unverified_max=8,
     guard_country_unverified_max=16,
     guard_account_unverified_max=32,
+    guard_trial_verified=0,
     guard_failed_checks_max=10,
     guard_conversion_percent_min=50,
     guard_new_prefix_percent_min=50,
@@ -246,7 +248,8 @@ def test_what_was_held_shuts_before_the_wider_scope_that_it_alone_would_shut():
 
 
 def test_a_held_lead_is_settled_before_its_country_is_shut():
-    story = Story(Policy(guard_lead_unverified_max=8, guard_country_unverified_max=20, guard_account_unverified_max=21))
+    wide = {"guard_lead_unverified_max": 8, "guard_country_unverified_max": 20, "guard_account_unverified_max": 21}
+    story = Story(Policy(**wide, guard_trial_verified=0))
     for number in range(20):
         story.send(place(number))
     assert story.stage(place(99)) == "block lead"
@@ -370,3 +373,19 @@ def test_a_code_that_cannot_be_verified_any_more_is_forgotten():
     story = Story().unanswered(3)
     story.send(at=guard.OPEN_SECONDS_MAX + 60)
     assert story.watch.size == 1 + 1 + 1
+
+
+def test_an_account_that_has_hardly_verified_anybody_is_on_trial_and_its_wide_scopes_allow_more():
+    policy = msgspec.structs.replace(POLICY, guard_trial_verified=1)
+    story = Story(policy)
+    for number in range(63):
+        story.unanswered(1, place(number))
+    assert story.stage(place(100), at=LATER) == "challenge lead"
+    story.unanswered(1, place(63))
+    assert story.stage(place(100), at=LATER) == "block lead"
+    story = Story(policy)
+    for number in range(63):
+        story.unanswered(1, place(number))
+    story.verify(story.send(place(64)))
+    assert story.stage(place(100), at=LATER) == "block lead"
+    assert Story(policy).unanswered(4).stage(at=LATER) == "block prefix"
