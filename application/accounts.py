@@ -206,6 +206,17 @@ class Administration:
         )
         return key_id
 
+    def restrict_key(
+        self, account_id: str, *, key_id: str, name: str | None, origins: tuple[str, ...], by: str
+    ) -> bool:
+        """Give a key another name or other origins; False when it has them, or none are given."""
+        return self._changed(
+            account_id,
+            lambda account, now: accounts.restrict_key(
+                account, key_id=key_id, name=name, origins=origins, by=by, now=now
+            ),
+        )
+
     def revoke_key(self, account_id: str, *, key_id: str, by: str) -> bool:
         """End a key; False when it had ended before."""
         return self._changed(

@@ -10,6 +10,7 @@ from typing import Final
 from application.keyring import Keyring
 from domain import lists, phone
 from domain.lists import Buckets, Kind, Listed, Lists, Networks
+from domain.origins import origin
 from domain.phone import PhoneNumber
 from domain.refusals import InvalidPhoneNumber, InvalidRequest
 
@@ -18,7 +19,6 @@ INSTALLATION: Final = "acct_thisinstallation"
 """The log that holds the installation's lists. It has no keys, so nobody calls with it."""
 MASK_BITS: Final = {4: 24, 6: 48}
 _MAPPED_BITS: Final = 96
-_TEXT_MAX: Final = 300
 
 
 def entries(keyring: Keyring, account: str, kind: Kind, values: list[str]) -> dict[str, str]:
@@ -96,19 +96,9 @@ def _network_key(keyring: Keyring, account: str, network: IPv4Network | IPv6Netw
     return f"{head} {keyring.listed(account, str(network))}"
 
 
-def _origin(text: str) -> str:
-    """An origin as browsers send it (RFC 6454 section 6.2): scheme, host, port if it is not the scheme's own."""
-    scheme, separator, host = text.partition("://")
-    if not (separator and scheme in ("http", "https") and host and len(text) <= _TEXT_MAX and host.isascii()):
-        raise InvalidRequest("An origin is a page's scheme and host, such as https://shop.example.")
-    if not all(letter.isalnum() or letter in "-.:[]" for letter in host) or host != host.lower():
-        raise InvalidRequest("An origin has no path and no capitals, such as https://shop.example.")
-    return text
-
-
 _PLAIN: Final[dict[str, Callable[[str], str]]] = {
     "prefix": lists.prefix,
     "country": lists.country,
     "type": lists.type_,
-    "origin": _origin,
+    "origin": origin,
 }

@@ -5,12 +5,13 @@ A balance can never go below zero, because the debit is decided against the stat
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from domain import lists as listing
+from domain import origins as pages
 from domain import periods, refusals, webhooks, wording
 from domain.events import (
     AccountOpened,
@@ -23,6 +24,7 @@ from domain.events import (
     CreditRefunded,
     Event,
     KeyIssued,
+    KeyRestricted,
     KeyRevoked,
     ListChanged,
     PolicyChanged,
@@ -204,20 +206,50 @@ def issue_key(
     by: str,
     now: datetime,
 ) -> KeyIssued:
-    """Record a key by its hash; raises InvalidRequest when there are too many or the name is too long."""
+    """Record a key by its hash; raises InvalidRequest when there are too many, or by its name or origins."""
     require_open(account)
     active = sum(key.revoked_at is None for key in account.keys.values())
     if active >= KEYS_MAX or len(account.keys) >= KEYS_EVER_MAX:
         raise InvalidRequest(f"An account has at most {KEYS_MAX} active keys, and {KEYS_EVER_MAX} over its life.")
     require_words(name, field="name", least=0, most=NAME_MAX)
-    return KeyIssued(at=now, issued_key_id=key_id, kind=kind, hash=key_hash, name=name, origins=origins, by=by)
+    used_on = _pages(kind, origins)
+    return KeyIssued(at=now, issued_key_id=key_id, kind=kind, hash=key_hash, name=name, origins=used_on, by=by)
+
+
+def restrict_key(
+    account: Account, *, key_id: str, name: str | None, origins: tuple[str, ...], by: str, now: datetime
+) -> KeyRestricted | None:
+    """Give a key another name or other origins; None when it has them. No name and no origins leave what was.
+
+    So a key that has origins is never without again. Raises InvalidRequest, StateConflict when the key was revoked.
+    """
+    key = _key(account, key_id)
+    if key.revoked_at is not None:
+        raise StateConflict("The key was revoked.")
+    named = key.name if name is None else name
+    require_words(named, field="name", least=0, most=NAME_MAX)
+    used_on = _pages(key.kind, origins) or key.origins
+    if (named, used_on) == (key.name, key.origins):
+        return None
+    return KeyRestricted(at=now, restricted_key_id=key_id, name=named, origins=used_on, by=by)
+
+
+def _pages(kind: KeyKind, origins: tuple[str, ...]) -> tuple[str, ...]:
+    if origins and kind.startswith("sk"):
+        raise InvalidRequest("Only a publishable key has origins: a secret key belongs on no page.")
+    return pages.of_key(origins)
 
 
 def revoke_key(account: Account, *, key_id: str, by: str, now: datetime) -> KeyRevoked | None:
     """End a key; None when it had ended before. Raises InvalidRequest for a key the account never had."""
+    key = _key(account, key_id)
+    return None if key.revoked_at is not None else KeyRevoked(at=now, revoked_key_id=key_id, by=by)
+
+
+def _key(account: Account, key_id: str) -> Key:
     for key in account.keys.values():
         if key.id == key_id:
-            return None if key.revoked_at is not None else KeyRevoked(at=now, revoked_key_id=key_id, by=by)
+            return key
     raise InvalidRequest("This account has no such key.")
 
 
@@ -342,11 +374,9 @@ def evolve(account: Account, event: Event) -> Account:
             key = Key(event.issued_key_id, event.kind, event.name, event.origins, event.at)
             return replace(account, keys={**account.keys, event.hash: key})
         case KeyRevoked():
-            keys = {
-                hash_: replace(key, revoked_at=event.at) if key.id == event.revoked_key_id else key
-                for hash_, key in account.keys.items()
-            }
-            return replace(account, keys=keys)
+            return _with_key(account, event.revoked_key_id, revoked_at=event.at)
+        case KeyRestricted():
+            return _with_key(account, event.restricted_key_id, name=event.name, origins=event.origins)
         case PolicyChanged() | ListChanged():
             return _under_other_rules(account, event)
         case RateCardAdopted():
@@ -378,6 +408,11 @@ def _evolve_parts(account: Account, event: Event) -> Account:
             return replace(account, wording=wording.evolve(account.wording, event))
         case _:
             return account
+
+
+def _with_key(account: Account, key_id: str, **changes: Any) -> Account:
+    keys = {hash_: replace(key, **changes) if key.id == key_id else key for hash_, key in account.keys.items()}
+    return replace(account, keys=keys)
 
 
 def _debited(account: Account, event: CreditDebited) -> Account:

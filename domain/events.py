@@ -196,6 +196,15 @@ class KeyRevoked(Event, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""
 
 
+class KeyRestricted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """From here on an API key has this name, and these are the pages it may be used on."""
+
+    restricted_key_id: str
+    name: str = ""
+    origins: tuple[str, ...] = ()
+    by: str = ""
+
+
 class PolicyChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Settings of the account's policy changed; only those named did."""
 
@@ -357,6 +366,7 @@ ACCOUNT_EVENTS: Final = (
     CreditRefunded,
     KeyIssued,
     KeyRevoked,
+    KeyRestricted,
     PolicyChanged,
     ListChanged,
     AccountSuspended,

@@ -23,6 +23,7 @@ from domain.events import (
     DeliveryReported,
     Event,
     KeyIssued,
+    KeyRestricted,
     KeyRevoked,
     ListChanged,
     PolicyChanged,
@@ -175,8 +176,8 @@ def _end_of_administration(event: Event) -> tuple[str, str]:
             return "added", f"credits: {event.credits}, reference {event.reference}"
         case KeyIssued():
             return "issued", f"{event.kind} {event.issued_key_id}" + (f", {event.name}" if event.name else "")
-        case KeyRevoked():
-            return "revoked", event.revoked_key_id
+        case KeyRevoked() | KeyRestricted():
+            return _end_of_key(event)
         case PolicyChanged():
             return "changed", ", ".join(f"{name}={value}" for name, value in sorted(event.changes.items()))
         case ListChanged():
@@ -195,6 +196,15 @@ def _end_of_administration(event: Event) -> tuple[str, str]:
             return "advanced", f"seconds: {event.seconds}"
         case _:
             return _end_of_webhook(event)
+
+
+def _end_of_key(event: KeyRevoked | KeyRestricted) -> tuple[str, str]:
+    if isinstance(event, KeyRevoked):
+        return "revoked", event.revoked_key_id
+    shown = event.origins[:_ENTRIES_TOLD_MAX]
+    more = f" and {len(event.origins) - len(shown)} more" if len(event.origins) > len(shown) else ""
+    named = f"{event.restricted_key_id}" + (f", {event.name}" if event.name else "")
+    return "restricted", named + (f": {', '.join(shown)}{more}" if shown else "")
 
 
 def _end_of_webhook(event: Event) -> tuple[str, str]:

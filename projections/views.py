@@ -12,6 +12,7 @@ import psycopg
 from projections.activity import Activity
 from projections.balances import Balances
 from projections.charges import Charges
+from projections.key_uses import KeyUses
 from projections.projection import LIVE, Projection
 from projections.usage import Usage
 from projections.verifications import Verifications
@@ -47,7 +48,7 @@ AnyProjection = Projection[Any]
 
 def all_views() -> tuple[AnyProjection, ...]:
     """One of each."""
-    return Balances(), Usage(), Activity(), Verifications(), Charges()
+    return Balances(), Usage(), Activity(), Verifications(), Charges(), KeyUses()
 
 
 class Status(NamedTuple):

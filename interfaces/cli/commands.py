@@ -173,7 +173,25 @@ COMMANDS = (
         ACCOUNT,
         Argument("key_id", metavar="KEY_ID", help="the key's id as `keys list` shows it"),
     ),
-    Command("keys list", "list an account's keys, without their secrets", "keys:list_", ACCOUNT),
+    Command(
+        "keys restrict",
+        "give a key another name, or other origins in place of those it has; what is not named stays",
+        "keys:restrict",
+        ACCOUNT,
+        Argument("key_id", metavar="KEY_ID", help="the key's id as `keys list` shows it"),
+        Argument("--name", metavar="NAME", help="where the key is used"),
+        Argument(
+            "--origin",
+            metavar="O",
+            action="append",
+            default=[],
+            dest="origins",
+            help="web origin a publishable key may be used from, https://shop.example; repeat for more",
+        ),
+    ),
+    Command(
+        "keys list", "list an account's keys and their last recorded use, without their secrets", "keys:list_", ACCOUNT
+    ),
     Command(
         "operators add",
         "add an operator of the dashboard, or make one a member of an account; reads a password from stdin with --password",

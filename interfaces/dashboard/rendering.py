@@ -16,6 +16,7 @@ NOTICES: Final = {
     "changed": "Changed.",
     "same": "It was so already; nothing changed.",
     "revoked": "The key is revoked: requests with it are refused.",
+    "restricted": "The key has its new name and origins, everywhere within a second.",
     "suspended": "The account is suspended.",
     "resumed": "The account goes on.",
     "removed": "Removed.",

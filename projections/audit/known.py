@@ -76,6 +76,7 @@ TYPES: Final[dict[str, Shape]] = {
         {"name": "text", "origins": "texts", **_BY},
     ),
     "KeyRevoked.v1": Shape({"revoked_key_id": "text"}, _BY),
+    "KeyRestricted.v1": Shape({"restricted_key_id": "text"}, {"name": "text", "origins": "texts", **_BY}),
     "PolicyChanged.v1": Shape({"changes": "wholes"}, _BY),
     "ListChanged.v1": Shape(
         {

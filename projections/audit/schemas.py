@@ -33,6 +33,7 @@ PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
     "CreditRefunded.v1": ("c68a2c9d31021a79f3a6e0ce1a47af7bed07e7a2fa988f5ad44c15cb3d89f8aa",),
     "KeyIssued.v1": ("4ee3b274a11641dfcddfeb0c4f74d03934560470649ca4a36424197c7e47bff1",),
     "KeyRevoked.v1": ("fe9bfc5d5aae9d7704a2f7f2f8b17560daf88ad8d7f58c4be210dc2cae20547a",),
+    "KeyRestricted.v1": ("6eb56d1850f70a07d4808a20bc89c5291bff87d658a8f1cd94d91ed56e0893d5",),
     "PolicyChanged.v1": ("721b1faa2a1b1aa6eebcf135d5feb73dbbe373233a83094903813cc4bb5b63df",),
     "ListChanged.v1": ("6e38a64b132fef0f9e7fa387d9ad9b3385d7e080a5454d115e52cb3e0db4f071",),
     "AccountSuspended.v1": ("4542c6809e12848f6477e600b55405b91bb7314c6e068d4dda4379f290c3941c",),

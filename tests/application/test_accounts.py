@@ -156,6 +156,8 @@ def test_keys_are_issued_and_revoked(home, office, opened):
     known = office.account(log).keys[keys.key_hash(key)]
     assert (known.id, known.kind, known.name, known.origins) == (key_id, "pk_live", "web", ("https://example.com",))
     assert keys.read(key) == ("pk_live", log)
+    changed = [office.restrict_key(log, key_id=key_id, name="shop", origins=(), by="operator") for _ in range(2)]
+    assert (changed, office.account(log).keys[keys.key_hash(key)].name) == ([True, False], "shop")
     revoked = [office.revoke_key(log, key_id=key_id, by="operator") for _ in range(2)]
     assert (revoked, office.account(log).keys[keys.key_hash(key)].revoked_at) == ([True, False], NOON)
     with pytest.raises(InvalidRequest):

@@ -83,6 +83,31 @@ def test_what_is_done_is_an_event_that_names_who_did_it(server: Server, customer
     ]
 
 
+def test_a_key_is_restricted_on_its_page_and_its_last_recorded_use_is_shown(server: Server, customer: Customer) -> None:
+    clerk, at = at_work(server, "ida"), f"/dashboard/a/{customer.account_id}"
+    key_id, key = server.books.administration.issue_key(
+        customer.account_id, kind="pk_live", name="shop", origins=(), by="test"
+    )
+    fields = {"key": key_id, "name": HOSTILE, "origins": "https://shop.example:443\r\nhttp://localhost:3000"}
+    notices = [clerk.post(f"{at}/keys/restrict", **fields).location.rpartition("=")[2] for _ in range(2)]
+    assert notices == ["restricted", "same"]
+    bad = clerk.post(f"{at}/keys/restrict", **(fields | {"origins": "javascript:1"}))
+    assert (bad.status, "An origin is http" in bad.text) == (400, True)
+    text = clerk.get(f"{at}/keys").text
+    assert ("<script>" in text, "<code>https://shop.example</code>" in text, text.count("<td>none</td>")) == (
+        False,
+        True,
+        5,
+    )
+    customer.live.sent(number(), key=key, headers={"Origin": "http://localhost:3000"})
+    (used_at,) = {event["at"][:19].replace("T", " ") for event in customer.live.log() if event["data"].get("key_id")}
+    text = clerk.get(f"{at}/keys").text
+    assert (text.count("<td>none</td>"), f"<td>{used_at}</td>" in text) == (4, True)
+    auditor = at_work(server, f"ida-{customer.account_id[-6:]}", role="auditor", account_id=customer.account_id)
+    assert auditor.post(f"{at}/keys/restrict", **fields).status == 403
+    assert "keys/restrict" not in auditor.get(f"{at}/keys").text
+
+
 def test_the_overview_counts_what_was_accepted_a_moment_ago(server: Server, customer: Customer) -> None:
     verified(server, customer)
     clerk = at_work(server, "nia")

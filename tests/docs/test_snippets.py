@@ -129,6 +129,7 @@ def test_the_commands_of_the_operations_do_what_they_say(documented: Server, tmp
         "activity",
         "verifications",
         "charges",
+        "key_uses",
         "rebuilt",
         "rebuilt",
     ]

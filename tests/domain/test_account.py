@@ -19,6 +19,7 @@ from domain.events import (
     CreditDebited,
     CreditRefunded,
     KeyIssued,
+    KeyRestricted,
     KeyRevoked,
     ListChanged,
     PolicyChanged,
@@ -317,6 +318,62 @@ def test_a_key_that_never_was_cannot_be_revoked():
     assert says(outcome.refusal) == (InvalidRequest, "This account has no such key.")
 
 
+def restrict_key(**given):
+    args = {"key_id": "key_a", "name": None, "origins": (), "by": "operator", "now": NOON} | given
+    return lambda account: accounts.restrict_key(account, **args)
+
+
+def restricted(*origins: str, name: str = "a") -> KeyRestricted:
+    return KeyRestricted(at=NOON, restricted_key_id="key_a", name=name, origins=origins, by="operator")
+
+
+SHOP = "https://shop.example"
+
+
+def test_a_key_gets_another_name_or_other_origins_and_the_rest_stays():
+    two = [opened(), issued("a", kind="pk_live"), issued("b")]
+    given_account(*two).when(restrict_key(name="web")).records(restricted(name="web"))
+    given_account(*two).when(restrict_key(origins=(SHOP, f"{SHOP}:443"))).records(restricted(SHOP))
+    state = given_account(*two, restricted(SHOP))
+    state.when(restrict_key(name="")).records(restricted(SHOP, name=""))
+    state.when(restrict_key(origins=("http://localhost:8080",))).records(restricted("http://localhost:8080"))
+    assert state.state.keys == {
+        "hash of a": Key("key_a", "pk_live", "a", (SHOP,), NOON),
+        "hash of b": Key("key_b", "sk_live", "b", (), NOON),
+    }
+
+
+def test_what_a_key_has_already_is_not_recorded_and_its_origins_are_never_taken_off():
+    state = given_account(opened(), issued("a", kind="pk_live"), restricted(SHOP))
+    for same in ({}, {"name": "a"}, {"origins": ()}, {"name": "a", "origins": (SHOP,)}):
+        state.when(restrict_key(**same)).records(None)
+
+
+def test_a_key_that_ended_or_never_was_cannot_be_restricted():
+    outcome = given_account(opened(), issued("a"), REVOKED).when(restrict_key(name="web"))
+    assert says(outcome.refusal) == (StateConflict, "The key was revoked.")
+    outcome = given_account(opened(), issued("b")).when(restrict_key(name="web"))
+    assert says(outcome.refusal) == (InvalidRequest, "This account has no such key.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "said"),
+    [
+        ("pk_live", {"origins": ("javascript:1",)}, "An origin is http:// or https://"),
+        ("sk_live", {"origins": (SHOP,)}, "Only a publishable key has origins"),
+        ("sk_live", {"name": "n\n"}, "name must be at most 120 printable characters."),
+        ("pk_live", {"origins": tuple(f"https://{n}.example" for n in range(51))}, "A key has at most 50 origins."),
+    ],
+)
+def test_a_name_or_an_origin_that_cannot_be_is_refused_at_issue_and_later(kind, fields, said):
+    for outcome in (
+        given_account(opened()).when(issue_key(kind=kind, **({"origins": ()} | fields))),
+        given_account(opened(), issued("a", kind=kind)).when(restrict_key(**fields)),
+    ):
+        refused, detail = says(outcome.refusal)
+        assert (refused, detail[: len(said)]) == (InvalidRequest, said)
+
+
 # Policy.
 
 
@@ -448,6 +505,7 @@ def test_every_kind_of_event_folds_into_an_empty_state():
         CreditRefunded(at=NOON, verification_id="ver_1", send=1, credits=1, reason="r"),
         issued(),
         REVOKED,
+        KeyRestricted(at=NOON, restricted_key_id="key_a"),
         PolicyChanged(at=NOON, changes={}),
         ListChanged(at=NOON, effect="block", kind="country", entries={"TR": "TR"}),
         SUSPENDED,

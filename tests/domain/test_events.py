@@ -48,6 +48,7 @@ FORMAT = {
     "CreditRefunded.v1": ["at", "verification_id", "send", "credits", "reason"],
     "KeyIssued.v1": ["at", "issued_key_id", "kind", "hash", "name=", "origins=", "by="],
     "KeyRevoked.v1": ["at", "revoked_key_id", "by="],
+    "KeyRestricted.v1": ["at", "restricted_key_id", "name=", "origins=", "by="],
     "PolicyChanged.v1": ["at", "changes", "by="],
     "ListChanged.v1": ["at", "effect", "kind", "entries", "by="],
     "AccountSuspended.v1": ["at", "reason", "by="],

@@ -161,6 +161,7 @@ def everything(customer: Customer) -> None:
     administration.change_policy(account, changes={"code_digits": 8}, by="test")
     administration.change_lists(account, effect="block", kind="country", values=["TR"], by="test")
     key_id, _ = administration.issue_key(account, kind="pk_live", name="", origins=(), by="test")
+    administration.restrict_key(account, key_id=key_id, name="web", origins=("https://shop.example",), by="test")
     administration.revoke_key(account, key_id=key_id, by="test")
     administration.suspend(account, reason="test", by="test")
     administration.resume(account, by="test")

@@ -1,7 +1,9 @@
 """Who may do what: secret and public keys, origins, live and test, revoked keys, suspended and empty accounts."""
 
+import json
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from uuid import uuid4
 
@@ -9,7 +11,7 @@ import pytest
 
 from interfaces.http.app import CALLS
 from interfaces.http.calls import Call
-from tests.http.customer import VERIFICATION_ID, Customer, number, refusal, wrong
+from tests.http.customer import VERIFICATION_ID, Customer, Side, number, refusal, wrong
 from tests.support.server import Answer, Ended, run
 
 KNOWN_SECONDS_MAX = 1.0
@@ -153,6 +155,61 @@ def test_a_key_that_another_process_revokes_is_refused_within_a_second(customer:
     refused = soon(lambda: customer.live.get("/v1/balance", key=key), status=401)
     assert refusal(refused) == (401, "revoked_api_key")
     assert customer.live.get("/v1/balance").status == 200
+
+
+def test_a_key_that_another_process_restricts_is_for_its_pages_alone_within_a_second(customer: Customer) -> None:
+    account, (shop, other) = customer.account_id, ("https://shop.example", "https://other.example")
+    key_id, key = customer.server.books.administration.issue_key(
+        account, kind="pk_test", name="web", origins=(), by="test"
+    )
+
+    def asked(origin: str) -> Answer:
+        return customer.test.send(number(), key=key, headers={"Origin": origin})
+
+    assert [asked(origin).status for origin in (shop, other)] == [200, 200]
+    operate(customer, "keys", "restrict", account, key_id, "--origin", shop)
+    assert refusal(soon(lambda: asked(other), status=403)) == (403, "origin_not_allowed")
+    assert asked(shop).status == 200
+    operate(customer, "keys", "restrict", account, key_id, "--name", "till", "--origin", other)
+    assert refusal(soon(lambda: asked(shop), status=403)) == (403, "origin_not_allowed")
+    assert asked(other).status == 200
+    (again,) = operate(customer, "keys", "restrict", account, key_id, "--name", "till").stdout.splitlines()
+    assert again == f"{key_id} was so already"
+    assert [
+        {name: event["data"].get(name) for name in ("restricted_key_id", "name", "origins")}
+        for event in customer.live.log()
+        if event["type"] == "KeyRestricted"
+    ] == [
+        {"restricted_key_id": key_id, "name": "web", "origins": [shop]},
+        {"restricted_key_id": key_id, "name": "till", "origins": [other]},
+    ]
+
+
+def test_an_origin_that_is_none_is_refused_at_issue_and_later(customer: Customer) -> None:
+    account = customer.account_id
+    key_id, _ = customer.server.books.administration.issue_key(account, kind="pk_test", name="", origins=(), by="test")
+    ours = {name: value for name, value in customer.server.environment.items() if name == "DONEOTP_DATABASE_URL"}
+    for words in (("issue", account, "--kind", "pk_test"), ("restrict", account, key_id)):
+        ended = run("keys", *words, "--origin", "javascript:1", "--json", home=customer.server.home, **ours)
+        assert (ended.status, "An origin is http:// or https://" in ended.stdout + ended.stderr) == (1, True)
+
+
+def test_the_last_recorded_use_of_a_key_is_its_newest_event(customer: Customer) -> None:
+    customer.live.verified(number())
+    customer.test.sent(number(), key=customer.test.public)
+
+    def newest(side: Side) -> dict[str, str]:
+        return {event["data"]["key_id"]: event["at"] for event in side.log() if event["data"].get("key_id")}
+
+    expected = {
+        key_id: datetime.fromisoformat(at) for key_id, at in (newest(customer.live) | newest(customer.test)).items()
+    }
+    listed = json.loads(operate(customer, "keys", "list", customer.account_id, "--json").stdout)
+    found = {row["key_id"]: row["last_recorded_use_at"] for row in listed["keys"]}
+    assert (len(expected), len(found), listed["uses_are_known"]) == (2, 4, True)
+    assert {key: datetime.fromisoformat(at) for key, at in found.items() if at} == expected
+    said = operate(customer, "keys", "list", customer.account_id).stdout
+    assert (said.count("last recorded use 2"), said.count("no recorded use")) == (2, 2)
 
 
 def test_a_suspended_account_is_refused_what_it_asks_and_may_still_read(customer: Customer) -> None:

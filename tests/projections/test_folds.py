@@ -12,11 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 from domain.codec import encode
-from domain.events import CreditRefunded, PolicyChanged, StatementIssued
-from projections.activity import Activity
+from domain.events import CreditRefunded, KeyRestricted, PolicyChanged, StatementIssued
+from projections.activity import Activity, told
 from projections.balances import Balances, Totals
 from projections.charges import Charges, Price
 from projections.facts import Poisoned
+from projections.key_uses import KeyUses
 from projections.projection import Rows
 from projections.usage import Beginning, Usage, beginnings
 from projections.verifications import Standing, Verifications
@@ -159,6 +160,33 @@ def test_activity_tells_every_event() -> None:
     assert rows.fresh[3] == (LOG, 4, NOON, moment(5), "system", "", "CodeRequested", "accepted", "first message", VER)
 
 
+def test_activity_tells_what_a_key_was_restricted_to() -> None:
+    pages = tuple(f"https://{number}.example" for number in range(7))
+    restricted = KeyRestricted(at=NOON, restricted_key_id="key_a", name="web", by="cli:ann")
+    assert [told(one) for one in (restricted, replace(restricted, name="", origins=pages))] == [
+        ("cli:ann", "KeyRestricted", "restricted", "key_a, web"),
+        ("cli:ann", "KeyRestricted", "restricted", f"key_a: {', '.join(pages[:5])} and 2 more"),
+    ]
+
+
+def test_key_uses_have_the_newest_event_of_each_key() -> None:
+    def by(key: str, event: Any) -> Any:
+        return replace(event, key_id=key)
+
+    events = (
+        opened(),
+        issued(),
+        by("key_a", requested(of=VER)),
+        by("key_b", requested(at=40, of=VER, send=2)),
+        sent(at=41, of=VER, send=2),
+        by("key_a", verified(at=50, of=VER)),
+    )
+    first, second = (LOG, "key_a", 6, moment(50)), (LOG, "key_b", 4, moment(40))
+    assert KeyUses().fold(frozenset(), batch(*events)) == Rows([first, second])
+    assert KeyUses().fold(frozenset({(LOG, "key_a")}), batch(*events)) == Rows([second], [first])
+    assert KeyUses().fold(frozenset({("acct_z", "key_a")}), batch(*events)) == Rows([first, second])
+
+
 def test_charges_have_a_row_for_what_a_statement_is_made_of() -> None:
     priced = replace(debited(6, of=VER), country="TR", units=2, unit_credits=3, rate_card="rc_1")
     closed = StatementIssued(
@@ -274,6 +302,7 @@ def test_folds_use_neither_clock_nor_randomness(monkeypatch: pytest.MonkeyPatch)
             (Usage(), nothing_earlier(*WHOLE_STORY)),
             (Activity(), {}),
             (Verifications(), {}),
+            (KeyUses(), frozenset()),
         ):
             rows = [view.fold(before, batch(*WHOLE_STORY)) for _ in range(2)]
             assert rows[0] == rows[1]

@@ -1,11 +1,13 @@
-"""Keys: issue one, which is seen once, and revoke."""
+"""Keys: issue one, which is seen once, restrict and revoke, and when each last left a record."""
 
+from datetime import datetime
 from typing import Final
 
 from litestar import Response
 
 from domain import keys as kinds
-from domain.refusals import InvalidRequest
+from domain.refusals import InvalidRequest, ServiceUnavailable
+from interfaces import key_uses
 from interfaces.dashboard.visit import Visit, in_office
 
 KINDS: Final = {
@@ -18,7 +20,7 @@ KINDS: Final = {
 
 async def page(visit: Visit) -> Response[bytes]:
     """All keys there ever were, without their secrets."""
-    return _shown(visit, new="")
+    return await _shown(visit, new="")
 
 
 async def issue(visit: Visit) -> Response[bytes]:
@@ -34,7 +36,20 @@ async def issue(visit: Visit) -> Response[bytes]:
         origins=tuple(visit.form.get("origins", "").split()),
         by=visit.by,
     )
-    return _shown(visit, new=key)
+    return await _shown(visit, new=key)
+
+
+async def restrict(visit: Visit) -> Response[bytes]:
+    """Another name, or other origins in place of those it has; without any those stay."""
+    changed = await in_office(
+        visit.office.administration.restrict_key,
+        visit.account_id,
+        key_id=visit.form.get("key", ""),
+        name=visit.form.get("name", "").strip(),
+        origins=tuple(visit.form.get("origins", "").split()),
+        by=visit.by,
+    )
+    return visit.back("keys", "restricted" if changed else "same")
 
 
 async def revoke(visit: Visit) -> Response[bytes]:
@@ -45,7 +60,17 @@ async def revoke(visit: Visit) -> Response[bytes]:
     return visit.back("keys", "revoked" if changed else "same")
 
 
-def _shown(visit: Visit, *, new: str) -> Response[bytes]:
+async def _shown(visit: Visit, *, new: str) -> Response[bytes]:
+    uses = await _uses(visit)
     listed = sorted(visit.account.keys.values(), key=lambda key: key.issued_at, reverse=True)
     listed.sort(key=lambda key: key.revoked_at is not None)
-    return visit.html("keys.html", title="Keys", listed=listed, kinds=KINDS, new=new)
+    return visit.html("keys.html", title="Keys", listed=listed, kinds=KINDS, new=new, uses=uses)
+
+
+async def _uses(visit: Visit) -> dict[str, datetime] | None:
+    """None while the views are made: keys can be administered meanwhile."""
+    try:
+        found: dict[str, datetime] = await in_office(key_uses.last, visit.office.desk.recorder, visit.account_id)
+    except ServiceUnavailable:
+        return None
+    return found

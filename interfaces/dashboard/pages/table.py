@@ -43,7 +43,15 @@ PAGES: Final = (
         {"search": (_NOT_BILLING, verifications.search)},
     ),
     Page(
-        "keys", "Keys", _NOT_BILLING, keys.page, {"issue": (_OPERATOR, keys.issue), "revoke": (_OPERATOR, keys.revoke)}
+        "keys",
+        "Keys",
+        _NOT_BILLING,
+        keys.page,
+        {
+            "issue": (_OPERATOR, keys.issue),
+            "restrict": (_OPERATOR, keys.restrict),
+            "revoke": (_OPERATOR, keys.revoke),
+        },
     ),
     Page("trail", "Audit trail", _NOT_BILLING, trail.page, {}),
     Page("story", "", _NOT_BILLING, trail.story, {}),
