@@ -203,6 +203,14 @@ COMMANDS = (
     ),
     Command("operators list", "list the operators and what they may do where", "operators:list_"),
     Command(
+        "operators role",
+        "give an operator another role; who is signed in has it with the next request",
+        "operators:role",
+        OPERATOR,
+        Argument("role", metavar="ROLE", choices=ROLES, help="operator, biller or auditor"),
+        Argument("--account", metavar="ACCOUNT", default="", help="in this account alone (default: in all)"),
+    ),
+    Command(
         "operators remove",
         "remove an operator and end all sessions, or a membership",
         "operators:remove",

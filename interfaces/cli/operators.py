@@ -1,4 +1,4 @@
-"""`operators`: add, list, remove, passwd, link: who uses the dashboard."""
+"""`operators`: add, list, role, remove, passwd, link: who uses the dashboard."""
 
 import argparse
 import getpass
@@ -58,6 +58,21 @@ def list_(arguments: argparse.Namespace) -> int:
         for one in found
     ]
     emit(arguments, {"operators": rows}, "\n".join(lines) or "There is no operator yet.")
+    return 0
+
+
+def role(arguments: argparse.Namespace) -> int:
+    """Give another role, in all accounts or in one; who is signed in has it with the next request."""
+    name, account_id = arguments.operator, arguments.account
+    with open_books() as books:
+        if not books.operators.set_role(name, arguments.role, account_id=account_id):
+            raise StateConflict(
+                "There is no member of this name in this account."
+                if account_id
+                else "There is no operator of this name."
+            )
+    document = {"name": name, "role": arguments.role, "account_id": account_id or None}
+    emit(arguments, document, f"{name} is {arguments.role} in {account_id or 'all accounts'}")
     return 0
 
 

@@ -48,6 +48,7 @@ async def sign_in(office: Office, request: Request[Any, Any, Any]) -> Response[b
     if before:
         await in_office(office.sessions.end, before)
     token = await in_office(office.sessions.begin, name)
+    logs.log.info("operator_signed_in_by_link" if ticket else "operator_signed_in_by_password")
     answer = rendering.redirect(next_)
     answer.headers["set-cookie"] = door.cookie(office, request, token)
     return answer
@@ -57,6 +58,7 @@ async def sign_out(office: Office, request: Request[Any, Any, Any]) -> Response[
     """End the session, here and in the browser."""
     await door.form(office, request, session=True)
     await in_office(office.sessions.end, door.token(office, request))
+    logs.log.info("operator_signed_out")
     answer = rendering.redirect("/dashboard/login")
     answer.headers["set-cookie"] = door.cookie(office, request, "")
     return answer

@@ -26,6 +26,8 @@ _JOIN: Final = b"""
 INSERT INTO doneotp.memberships (name, account_id, role) SELECT o.name, %s, %s FROM doneotp.operators AS o WHERE o.name = %s
 AND (SELECT count(*) FROM doneotp.memberships AS m WHERE m.name = o.name) < %s
 ON CONFLICT (name, account_id) DO UPDATE SET role = excluded.role RETURNING name"""
+_ROLE: Final = b"UPDATE doneotp.operators SET role = %s WHERE name = %s RETURNING name"
+_ROLE_IN: Final = b"UPDATE doneotp.memberships SET role = %s WHERE name = %s AND account_id = %s RETURNING name"
 _LEAVE: Final = b"DELETE FROM doneotp.memberships WHERE name = %s AND account_id = %s RETURNING name"
 _REMOVE: Final = b"DELETE FROM doneotp.operators WHERE name = %s RETURNING name"
 # Whoever changes a password ends every session and link that were begun under the old one.
@@ -93,6 +95,14 @@ class Operators:
     def leave(self, name: str, account_id: str) -> bool:
         """No more; False when it was not so."""
         return bool(self._lines.execute(_LEAVE, (name, account_id)))
+
+    def set_role(self, name: str, role: str, *, account_id: str = "") -> bool:
+        """Another role, in everything or in an account that the operator is a member of; False when that is not so."""
+        if role not in ROLES:
+            raise InvalidRequest(f"The role must be one of {', '.join(ROLES)}.")
+        if account_id:
+            return bool(self._lines.execute(_ROLE_IN, (role, name, account_id)))
+        return bool(self._lines.execute(_ROLE, (role, name)))
 
     def set_password(self, name: str, password_hash: str) -> bool:
         """Another password, which ends all sessions; False when there is no such operator."""

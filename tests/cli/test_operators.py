@@ -28,3 +28,25 @@ def test_an_operator_is_added_signs_in_and_is_removed(server: Server) -> None:
     assert Clerk(server).post("/dashboard/login", ticket=link).status == 303
     assert said(server, "remove", "zoe").status == 0
     assert (clerk.get("/dashboard/me").status, clerk.sign_in().status) == (303, 403)
+
+
+def test_an_operator_gets_another_role_while_signed_in(server: Server) -> None:
+    account = server.open_account().account_id
+    for words in (("add", "yve", "--role", "biller", "--account", account, "--password"), ("add", "yul")):
+        assert said(server, *words, given=f"{PASSWORD}\n").status == 0
+    clerk, page = Clerk(server, "yve"), f"/dashboard/a/{account}/keys"
+    assert (clerk.sign_in().status, clerk.get(page).status) == (303, 403)
+    done = said(server, "role", "yve", "auditor", "--account", account)
+    assert (done.stdout, clerk.get(page).status) == (f"yve is auditor in {account}\n", 200)
+    assert json.loads(said(server, "role", "yul", "biller", "--json").stdout) == {
+        "name": "yul",
+        "role": "biller",
+        "account_id": None,
+    }
+    listed = json.loads(said(server, "list", "--json").stdout)["operators"]
+    assert {one["name"]: (one["role"], one["accounts"]) for one in listed if one["name"] in ("yve", "yul")} == {
+        "yve": (None, {account: "auditor"}),
+        "yul": ("biller", {}),
+    }
+    absent = (("role", "nobody", "auditor"), ("role", "yul", "auditor", "--account", account))
+    assert [said(server, *words).status for words in (*absent, ("role", "yul", "king"))] == [1, 1, 2]

@@ -1,6 +1,7 @@
 """Signing in: what lets nobody in, what ends, and what is never kept."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ from interfaces.dashboard.throttle import (
 )
 from interfaces.dashboard.totp import Totp
 from tests.dashboard.clerk import PASSWORD, Clerk, at_work, hired
-from tests.support.server import Server
+from tests.support.server import Server, wait_for
 
 WRONG = "Name, password or code is wrong."
 
@@ -208,3 +209,19 @@ def test_what_the_throttle_remembers_is_bounded() -> None:
     for n in range(KEYS_MAX):
         throttle.wait_seconds(f"n{n}", f"a{n}")
     assert len(throttle._tries) == KEYS_MAX
+
+
+def test_a_sign_in_and_a_change_to_operators_leave_a_line_without_who_it_was(server: Server) -> None:
+    def lines() -> list[dict[str, object]]:
+        log = (server.home / "logs" / "server.log").read_text().splitlines()
+        return [line for line in map(json.loads, log) if line["event"].startswith("operator_")]
+
+    done = ("signed_in_by_link", "added", "removed", "signed_out")
+    clerk = at_work(server, "lineless")
+    clerk.post("/dashboard/people/add", name="lineful", role="auditor")
+    clerk.post("/dashboard/people/remove", name="lineful")
+    clerk.post("/dashboard/logout")
+    wait_for(lambda: [line["event"] for line in lines()[-4:]] == [f"operator_{one}" for one in done])
+    assert [set(line) for line in lines()[-4:]] == [{"ts", "level", "event"}] * 4
+    log = (server.home / "logs" / "server.log").read_text()
+    assert [name for name in ("lineless", "lineful") if name in log] == []

@@ -1,8 +1,10 @@
 """What the API answers is exact, whether the views are there, behind, or up to date; decisions do not look at them."""
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,17 @@ import psycopg
 import pytest
 
 from application.history import details
-from interfaces import projecting
+from interfaces import key_uses, projecting
+from interfaces.cli.__main__ import main
 from interfaces.http import views
 from projections.balances import AT_MOMENT
+from tests.dashboard.clerk import at_work
 from tests.faults.hosting import Hosted, hosted
 from tests.http.customer import Customer, number, refusal
 from tests.projections.views import catch_up, runner, tracked
 from tests.support.clock import NOON
 from tests.support.given import moment
+from tests.support.server import environment
 
 LIMITS = (1, 3, 50)
 PATHS = ("usage", "activity?limit=1000", "verifications?limit=200", "verifications?status=pending&limit=200")
@@ -58,11 +63,17 @@ def live_a_little(customer: Customer) -> None:
     it.settled()
 
 
+def newest(log: list[dict[str, Any]]) -> str:
+    """When a key last left an event."""
+    return datetime.fromisoformat([event["at"] for event in log if event["data"].get("key_id")][-1]).isoformat()
+
+
 def read(customer: Customer) -> dict[str, Any]:
     """All that the reads answer about the test log."""
     it = customer.test
     log = it.log()
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"uses": key_uses.last(customer.server.books.recorder, customer.account_id)}
+    assert max(found["uses"].values()).isoformat() == newest(log)
     for position in range(len(log) + 2):
         found[f"balance at {position}"] = it.get(f"/v1/balance?position={position}").body
     for event in log:
@@ -152,6 +163,32 @@ def test_a_read_that_would_have_to_fold_too_much_says_so(
     assert customer.live.get("/v1/balance").body["position"] == 6
     catch_up(connection)
     assert {customer.live.get(f"/v1/{read}").status for read in reads} == {200}
+
+
+def test_keys_are_listed_although_their_last_uses_are_not_known_yet(
+    server: Hosted,
+    customer: Customer,
+    connection: psycopg.Connection[Any],
+    tmp_path: Path,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    customer.live.sent(number())
+    clerk, page = at_work(server, "ivy"), f"/dashboard/a/{customer.account_id}/keys"
+    for name, value in environment(tmp_path / "home", DONEOTP_DATABASE_URL=url).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(views, "TAIL_MAX", 5)
+
+    def seen() -> tuple[bool, int, int]:
+        assert main(["keys", "list", customer.account_id, "--json"]) == 0
+        listed = json.loads(capsys.readouterr().out)
+        uses = [key["last_recorded_use_at"] for key in listed["keys"]]
+        return listed["uses_are_known"], uses.count(None), clerk.get(page).text.count("<td>not known yet</td>")
+
+    assert seen() == (False, 4, 4)
+    catch_up(connection)
+    assert seen() == (True, 3, 0)
 
 
 def test_while_somebody_has_dropped_a_view_its_reads_say_so(

@@ -21,6 +21,7 @@ from projections.key_uses import KeyUses
 from projections.projection import Rows
 from projections.usage import Beginning, Usage, beginnings
 from projections.verifications import Standing, Verifications
+from projections.views import AnyProjection
 from tests.projections.views import LOG, batch, named
 from tests.support.clock import NOON
 from tests.support.given import (
@@ -182,9 +183,9 @@ def test_key_uses_have_the_newest_event_of_each_key() -> None:
         by("key_a", verified(at=50, of=VER)),
     )
     first, second = (LOG, "key_a", 6, moment(50)), (LOG, "key_b", 4, moment(40))
-    assert KeyUses().fold(frozenset(), batch(*events)) == Rows([first, second])
+    assert KeyUses().fold(frozenset(), batch(*events)) == Rows([first, second], [])
     assert KeyUses().fold(frozenset({(LOG, "key_a")}), batch(*events)) == Rows([second], [first])
-    assert KeyUses().fold(frozenset({("acct_z", "key_a")}), batch(*events)) == Rows([first, second])
+    assert KeyUses().fold(frozenset({("acct_z", "key_a")}), batch(*events)) == Rows([first, second], [])
 
 
 def test_charges_have_a_row_for_what_a_statement_is_made_of() -> None:
@@ -297,13 +298,14 @@ def test_folds_use_neither_clock_nor_randomness(monkeypatch: pytest.MonkeyPatch)
             for name in names:
                 poison.setattr(module, name, poisoned)
         poison.setattr(dt, "datetime", PoisonedDatetime)
-        for view, before in (
+        views: list[tuple[AnyProjection, Any]] = [
             (Balances(), {}),
             (Usage(), nothing_earlier(*WHOLE_STORY)),
             (Activity(), {}),
             (Verifications(), {}),
             (KeyUses(), frozenset()),
-        ):
+        ]
+        for view, before in views:
             rows = [view.fold(before, batch(*WHOLE_STORY)) for _ in range(2)]
             assert rows[0] == rows[1]
         with pytest.raises(AssertionError, match="asked for the time"):

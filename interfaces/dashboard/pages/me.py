@@ -5,6 +5,7 @@ from typing import Any, Final
 from litestar import Response
 
 from domain.refusals import InvalidRequest
+from interfaces import logs
 from interfaces.dashboard import door, passwords, rendering
 from interfaces.dashboard.visit import Visit, in_office
 
@@ -20,6 +21,7 @@ async def change(visit: Visit) -> Response[bytes]:
     """Another password: all sessions end, and this browser gets a new one."""
     await _require_password(visit)
     await in_office(_change, visit, visit.form.get("new", ""))
+    logs.log.info("operator_password_changed")
     token = await in_office(visit.office.sessions.begin, visit.operator.name)
     answer = rendering.redirect("/dashboard/me?done=password")
     answer.headers["set-cookie"] = door.cookie(visit.office, visit.request, token)
@@ -49,6 +51,7 @@ async def confirm(visit: Visit) -> Response[bytes]:
     if step is None:
         raise InvalidRequest("The code does not fit: go back, and type the one that is shown now.")
     await in_office(visit.office.operators.set_totp, name, sealed, step=step)
+    logs.log.info("operator_totp_on")
     return rendering.redirect("/dashboard/me?done=totp")
 
 
@@ -56,6 +59,7 @@ async def off(visit: Visit) -> Response[bytes]:
     """Turn it off."""
     await _require_password(visit)
     await in_office(visit.office.operators.set_totp, visit.operator.name, None)
+    logs.log.info("operator_totp_off")
     return rendering.redirect("/dashboard/me?done=no_totp")
 
 

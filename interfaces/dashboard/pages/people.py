@@ -5,6 +5,7 @@ from typing import Any, Final
 from litestar import Response
 
 from domain.refusals import StateConflict
+from interfaces import logs
 from interfaces.dashboard import rendering
 from interfaces.dashboard.operators import ROLES
 from interfaces.dashboard.visit import Visit, in_office
@@ -23,6 +24,7 @@ async def add(visit: Visit) -> Response[bytes]:
     """One more, or one more account of one."""
     _require(visit)
     await in_office(_add, visit)
+    logs.log.info("operator_added")
     return rendering.redirect("/dashboard/people?done=added")
 
 
@@ -36,6 +38,7 @@ async def remove(visit: Visit) -> Response[bytes]:
         raise StateConflict("Nobody removes themselves.")
     else:
         await in_office(visit.office.operators.remove, name)
+    logs.log.info("operator_removed")
     return rendering.redirect("/dashboard/people?done=removed")
 
 
@@ -46,6 +49,7 @@ async def link(visit: Visit) -> Response[bytes]:
     if await in_office(visit.office.operators.find, name) is None:
         raise HttpRefusal("not_found", "There is no operator of this name.")
     path = f"/dashboard/login?ticket={await in_office(visit.office.sessions.ticket, name)}"
+    logs.log.info("operator_link_made")
     people = await in_office(visit.office.operators.all)
     return visit.html("people.html", title="Operators", people=people, roles=ROLES, link=path)
 
