@@ -85,8 +85,9 @@ class Tree:
 
     def python_version(self) -> str:
         """Of the Python that the clone was given, which need not be that of these tests."""
-        asked = [self.venv / "bin" / "python", "-c", "import platform; print(platform.python_version())"]
-        return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+        asked = [str(self.venv / "bin" / "python"), "-c", "import platform; print(platform.python_version())"]
+        said: str = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+        return said.strip()
 
     def packages(self) -> set[str]:
         (site_packages,) = self.venv.glob("lib/*/site-packages")
