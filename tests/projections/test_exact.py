@@ -166,6 +166,7 @@ def test_a_read_that_would_have_to_fold_too_much_says_so(
 
 
 def test_keys_are_listed_although_their_last_uses_are_not_known_yet(
+    *,
     server: Hosted,
     customer: Customer,
     connection: psycopg.Connection[Any],
