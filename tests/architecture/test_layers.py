@@ -65,6 +65,7 @@ READERS = {
     "interfaces/http/reads.py",
     "interfaces/http/reports.py",
     "interfaces/http/views.py",
+    "interfaces/key_uses.py",
     "interfaces/projecting.py",
     "interfaces/witness/cosigner.py",
     "interfaces/witness/address.py",
