@@ -151,6 +151,15 @@ COMMANDS = (
         Argument("verification", metavar="VERIFICATION", help="its id, ver_…"),
     ),
     Command(
+        "explain",
+        "say what a message to a verification's number would come to now, rule by rule; sends and records nothing",
+        "explain:run",
+        ACCOUNT,
+        Argument("verification", metavar="VERIFICATION", nargs="?", default="", help="its id, ver_…"),
+        Argument("--number", action="store_true", help="instead: a number, read from standard input"),
+        Argument("--test", action="store_true", help="with --number: as test keys would send to it"),
+    ),
+    Command(
         "keys issue",
         "issue one more key; prints it, once",
         "keys:issue",
