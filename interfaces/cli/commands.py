@@ -218,6 +218,31 @@ COMMANDS = (
     Command("lists block", "block what is named, whatever is allowed", "lists:block", *LISTED),
     Command("lists remove", "take what is named off the lists", "lists:remove", *LISTED),
     Command("lists show", "show the lists of an account", "lists:show", LISTING_ACCOUNT),
+    Command(
+        "lists import",
+        "put the entries of a CSV file on the lists: effect,kind,value",
+        "list_plans:import_",
+        LISTING_ACCOUNT,
+        Argument(
+            "file", metavar="FILE", help="its first line is effect,kind,value; an effect is allow, block or remove"
+        ),
+        Argument("--dry-run", action="store_true", help="only say what it would change"),
+    ),
+    Command(
+        "lists try",
+        "say what a rule would have refused, and who of those had verified; from the ledger, changes nothing",
+        "list_plans:try_",
+        ACCOUNT,
+        Argument("effect", choices=("allow", "block"), help="what the rule does"),
+        *LISTED[1:],
+        Argument(
+            "--days",
+            metavar="N",
+            type=whole_number(least=1, most=3_650),
+            default=30,
+            help="over how many days up to now (default: 30)",
+        ),
+    ),
     Command("policy show", "show an account's policy", "policy:show", ACCOUNT),
     Command(
         "policy set",
