@@ -371,6 +371,18 @@ COMMANDS = (
         Argument("--without-guard", action="store_true", help="the same with the guard off: everything is lost"),
     ),
     Command(
+        "guard timing",
+        "start a server, and say whether the time of an answer tells absent, expired and locked numbers apart",
+        "guard_timing:run",
+        Argument(
+            "--rounds",
+            metavar="N",
+            type=whole_number(least=100, most=20_000),
+            default=5_000,
+            help="how often each is asked (default: 5000)",
+        ),
+    ),
+    Command(
         "guard simulate",
         "replay the ledger under other thresholds: messages stopped, credits saved, users lost",
         "guard:simulate",
