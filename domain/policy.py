@@ -38,9 +38,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     guard_window_seconds: int = 3_600
     guard_grace_seconds: int = 120
     guard_prefix_unverified_max: int = 75
-    guard_lead_unverified_max: int = 60
-    guard_country_unverified_max: int = 66
-    guard_account_unverified_max: int = 72
+    guard_lead_unverified_max: int = 48
+    guard_country_unverified_max: int = 52
+    guard_account_unverified_max: int = 56
     guard_trial_verified: int = 20
     guard_failed_checks_max: int = 500
     guard_conversion_percent_min: int = 40
