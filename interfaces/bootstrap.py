@@ -48,6 +48,7 @@ from interfaces.settings import Settings
 from interfaces.sms.inbox import InboxProvider, InboxStore
 from interfaces.sms.nobody import Nobody
 from interfaces.sms.scenario import ScenarioProvider
+from interfaces.webhooks.reach import Reach
 from interfaces.world import SystemClock, SystemEntropy
 
 DRAIN_SECONDS: Final = 20.0
@@ -159,6 +160,8 @@ async def service(
         operators=books.operators,
         sessions=books.sessions,
         totp=Totp(books.keyring.operators_key()),
+        webhooks=books.webhooks,
+        reach=Reach(allows_local=settings.env == "development"),
     )
     handlers = (*extra, *reports, *dashboard.routes(office))
     application = app.build(desk, process=process, on_failure=_request_failure, extra=handlers)

@@ -3,9 +3,10 @@
 import argparse
 
 from application.listing import INSTALLATION
-from domain.lists import Buckets, Effect, Lists
+from domain.lists import Effect
 from interfaces.cli.administration import open_books, operator
 from interfaces.cli.output import emit
+from interfaces.listed import shown
 
 _DONE = {"allow": "allowed", "block": "blocked", "remove": "removed"}
 
@@ -41,22 +42,6 @@ def show(arguments: argparse.Namespace) -> int:
 def account_named(text: str) -> str:
     """An account's id as it was typed; `installation` is the log of the installation's lists."""
     return INSTALLATION if text == "installation" else text
-
-
-def shown(lists: Lists) -> dict[str, dict[str, list[str]]]:
-    """What is on the lists, by kind, as it may be shown."""
-    return {"allowed": _shown(lists.allowed), "blocked": _shown(lists.blocked)}
-
-
-def _shown(buckets: Buckets) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for bucket, entries in sorted(buckets.items()):
-        kind, _, length = bucket.partition("/")
-        texts = [
-            f"{text} (one /{length} in it)" if not text.endswith(f"/{length}") else text for text in entries.values()
-        ]
-        found.setdefault("ip" if length else kind, []).extend(sorted(texts if length else entries.values()))
-    return found
 
 
 def _change(arguments: argparse.Namespace, effect: Effect) -> int:

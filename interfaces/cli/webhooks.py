@@ -8,16 +8,15 @@ from uuid import UUID
 
 import msgspec
 
-from domain.events import TOPICS
 from domain.keys import account_of, log_of
-from domain.webhooks import EVERY_VERIFICATION, Endpoint, type_of, wants
+from domain.webhooks import EVERY_VERIFICATION, Endpoint
 from interfaces import settings
 from interfaces.bootstrap import Books
 from interfaces.cli.administration import open_books, operator
 from interfaces.cli.output import Refused, emit
 from interfaces.webhooks import reads, signing
-from interfaces.webhooks.outbound import target
-from interfaces.webhooks.reach import Reach, Unreachable
+from interfaces.webhooks.outbound import why_unreachable
+from interfaces.webhooks.reach import Reach
 
 
 def add(arguments: argparse.Namespace) -> int:
@@ -32,15 +31,13 @@ def add(arguments: argparse.Namespace) -> int:
 
 def _require_target(url: str) -> None:
     """Raise Refused for a URL to which nothing would ever be posted from here."""
-    try:
-        target(url, Reach(allows_local=settings.current().env == "development"))
-    except Unreachable as unreachable:
-        if unreachable.reason != "invalid_url":  # the ledger says that in its own words
-            raise Refused(
-                "invalid_request",
-                f"Nothing is posted there: {unreachable.reason}.",
-                "It must be https, on the port 443 or one from 1024 on, and public.",
-            ) from None
+    reason = why_unreachable(url, Reach(allows_local=settings.current().env == "development"))
+    if reason:
+        raise Refused(
+            "invalid_request",
+            f"Nothing is posted there: {reason}.",
+            "It must be https, on the port 443 or one from 1024 on, and public.",
+        )
 
 
 def list_(arguments: argparse.Namespace) -> int:
@@ -145,14 +142,7 @@ def replay(arguments: argparse.Namespace) -> int:
         if not chosen:
             raise Refused("not_found", "There is no such endpoint that is enabled.", "Run ./doneotp webhooks list.")
         count = sum(
-            reads.replay(
-                books.recorder.execute,
-                log,
-                endpoint_id=endpoint.id,
-                first=first,
-                last=last,
-                topics=[topic for topic in TOPICS.values() if wants(endpoint.types, type_of(topic))],
-            )
+            reads.replay_wanted(books.recorder.execute, log, endpoint=endpoint, first=first, last=last)
             for endpoint in chosen
         )
     document = {"account_id": account_of(log), "first": first, "last": last, "deliveries": count}

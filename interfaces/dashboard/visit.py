@@ -12,6 +12,7 @@ from eventsourcing.persistence import InterfaceError, InternalError, Operational
 from litestar import Request, Response
 
 from application.accounts import Administration
+from application.webhooks import Webhooks
 from domain.account import Account, Key
 from domain.lists import NOTHING
 from domain.refusals import InvalidRequest, ServiceUnavailable
@@ -25,6 +26,7 @@ from interfaces.http import addresses
 from interfaces.http.calls import Context
 from interfaces.http.desk import Desk, Identity
 from interfaces.http.problems import HttpRefusal
+from interfaces.webhooks.reach import Reach
 
 _THREADS: Final = ThreadPoolExecutor(4, thread_name_prefix="doneotp-dashboard")
 
@@ -38,6 +40,9 @@ class Office:
     operators: Operators
     sessions: Sessions
     totp: Totp
+    webhooks: Webhooks
+    reach: Reach
+    """Where an endpoint may be."""
     passwords: Passwords = field(default_factory=Passwords)
     throttle: Throttle = field(default_factory=Throttle)
 

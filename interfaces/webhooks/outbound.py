@@ -149,6 +149,15 @@ def target(url: str, reach: Reach) -> URL:
     return at
 
 
+def why_unreachable(url: str, reach: Reach) -> str:
+    """Why nothing would ever be posted to a new endpoint of this URL; empty for one that the ledger is to decide on."""
+    try:
+        target(url, reach)
+    except Unreachable as unreachable:
+        return unreachable.reason if unreachable.reason != "invalid_url" else ""
+    return ""
+
+
 class _Denied(OSError):
     """An address that we do not go to, in the words of those who make connections."""
 

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from domain.webhooks import type_of
+from domain.events import TOPICS
+from domain.webhooks import Endpoint, type_of, wants
 
 Execute = Callable[[bytes, tuple[object, ...]], list[tuple[Any, ...]]]
 Status = Literal["waiting", "delivered", "given_up"]
@@ -157,6 +158,12 @@ def position_at(execute: Execute, log: str, moment: datetime) -> int:
         ((at,),) = execute(_AT, (log, middle))
         low, high = (middle + 1, high) if at < moment else (low, middle)
     return low
+
+
+def replay_wanted(execute: Execute, log: str, *, endpoint: Endpoint, first: int, last: int) -> int:
+    """Replay those that an endpoint asks for."""
+    topics = [topic for topic in TOPICS.values() if wants(endpoint.types, type_of(topic))]
+    return replay(execute, log, endpoint_id=endpoint.id, first=first, last=last, topics=topics)
 
 
 def replay(execute: Execute, log: str, *, endpoint_id: str, first: int, last: int, topics: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from tests.browser.test_accessible import overflow, violations
 from tests.http.customer import Customer, number
 from tests.support.server import Server
 
-PAGES = ("overview", "verifications", "keys", "credits", "statements", "policy")
+PAGES = ("overview", "verifications", "keys", "webhooks", "lists", "credits", "statements", "policy")
 
 
 def signed_in(page: Page, server: Server, name: str) -> Page:
@@ -39,6 +39,14 @@ def traffic(server: Server, customer: Customer, *, count: int = 3) -> None:
 def test_axe_finds_nothing_on_any_page(
     browser: Browser, server: Server, customer: Customer, scheme: Any, width: int
 ) -> None:
+    account = customer.account_id
+    endpoint = server.books.webhooks.add(
+        account, url="https://shop.example/hooks", types=("verification.*",), by="test"
+    )
+    server.books.webhooks.disable(account, endpoint_id=endpoint.id, reason="pause", by="test")
+    put = server.books.administration.change_lists
+    put(account, effect="block", kind="number", values=[number()], by="test")
+    put(account, effect="allow", kind="origin", values=["https://shop.example"], by="test")
     traffic(server, customer)
     context = browser.new_context(
         color_scheme=scheme, reduced_motion="reduce", viewport={"width": width, "height": 720}
@@ -47,15 +55,16 @@ def test_axe_finds_nothing_on_any_page(
     found: dict[str, tuple[list[Any], int]] = {}
 
     def look(name: str) -> None:
-        for closed in page.locator("details:not([open]) > summary").all():
-            closed.click()
+        closed = page.locator("details:not([open]) > summary")
+        while closed.count():
+            closed.first.click()
         found[name] = (violations(page), overflow(page))
 
     page.goto(f"{server.base_url}/dashboard/login")
     look("login")
     signed_in(page, server, f"axe-{scheme}-{width}")
-    for name in PAGES:
-        page.goto(f"{server.base_url}/dashboard/a/{customer.account_id}/{name}")
+    for name in (*PAGES, f"webhooks/{endpoint.id}"):
+        page.goto(f"{server.base_url}/dashboard/a/{account}/{name}")
         look(name)
     for name in ("accounts", "people", "me", "nothing"):
         page.goto(f"{server.base_url}/dashboard/{name}")
@@ -81,6 +90,21 @@ def test_an_operator_clicks_through_without_javascript(browser: Browser, server:
     page.get_by_role("link", name="I have it").click()
     expect(page.locator("tbody")).to_contain_text("https://shop.example")
     expect(page.locator("body")).not_to_contain_text(new)
+    page.get_by_role("link", name="Webhooks", exact=True).click()
+    page.get_by_text("Add an endpoint").click()
+    page.get_by_label("URL").fill("https://shop.example/hooks")
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator("code.new").first).to_contain_text("whsec_")
+    page.get_by_role("link", name="I have it").click()
+    page.get_by_role("button", name="Disable").click()
+    expect(page.locator("tbody")).to_contain_text("by the operator")
+    page.get_by_role("link", name="Lists", exact=True).click()
+    page.get_by_text("Allow, block or take off").click()
+    page.locator("select[name=kind]").select_option("country")
+    page.get_by_label("Values").fill("TR")
+    page.get_by_role("button", name="Allow").click()
+    page.get_by_role("button", name="Take TR off the lists").click()
+    expect(page.get_by_role("status")).to_have_text("Changed.")
     page.get_by_role("link", name="Credits", exact=True).click()
     page.get_by_label("Credits").fill("250")
     page.get_by_label("Reference").fill("inv-9")

@@ -8,7 +8,7 @@ from tests.dashboard.clerk import Clerk, Seen, at_work
 from tests.http.customer import Customer, mask, number
 from tests.support.server import Server, wait_for
 
-PAGES = ("overview", "verifications", "keys", "credits", "statements", "policy")
+PAGES = ("overview", "verifications", "keys", "webhooks", "lists", "credits", "statements", "policy")
 NOT_SEALED_YET = 503
 HOSTILE = "<script>alert(1)</script>\"'&"
 

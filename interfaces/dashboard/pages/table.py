@@ -5,7 +5,17 @@ from typing import Final, NamedTuple
 
 from litestar import Response
 
-from interfaces.dashboard.pages import credits, keys, overview, policy, statements, trail, verifications
+from interfaces.dashboard.pages import (
+    credits,
+    keys,
+    lists,
+    overview,
+    policy,
+    statements,
+    trail,
+    verifications,
+    webhooks,
+)
 from interfaces.dashboard.visit import Visit
 from interfaces.http.problems import HttpRefusal
 
@@ -45,6 +55,14 @@ PAGES: Final = (
     Page(
         "keys", "Keys", _NOT_BILLING, keys.page, {"issue": (_OPERATOR, keys.issue), "revoke": (_OPERATOR, keys.revoke)}
     ),
+    Page(
+        "webhooks",
+        "Webhooks",
+        _NOT_BILLING,
+        webhooks.page,
+        {name: (_OPERATOR, do) for name, do in webhooks.ACTS.items()},
+    ),
+    Page("lists", "Lists", _NOT_BILLING, lists.page, {name: (_OPERATOR, do) for name, do in lists.ACTS.items()}),
     Page("trail", "Audit trail", _NOT_BILLING, trail.page, {}),
     Page("story", "", _NOT_BILLING, trail.story, {}),
     Page("event", "", _NOT_BILLING, trail.event, {}),
