@@ -53,6 +53,10 @@ class Lists(msgspec.Struct, frozen=True, kw_only=True):
 NOTHING: Final = Lists()
 
 
+class Untold(Exception):
+    """What is known of a number does not decide a rule."""
+
+
 class Listed(msgspec.Struct, frozen=True):
     """A number as lists know it: `keys` are its keyed hashes in the account's and the installation's, in that order."""
 
@@ -163,6 +167,27 @@ def require_number(both: Both, listed: Listed) -> None:
             return
 
 
+def require_number_shown(both: Both, shown: Listed) -> None:
+    """The same for a number of which the ledger keeps hash and mask alone: `e164` is what the mask shows before the asterisks.
+
+    A key that is empty is not known. Raises Untold where digits that are hidden, or that key, decide.
+    """
+    is_untold = False
+    for lists, key in zip(both, shown.keys, strict=True):
+        if _names(lists.blocked, shown, key):
+            raise NumberBlocklisted
+        is_untold = is_untold or _may_name(lists.blocked, shown, key)
+    for lists, key in zip(both, shown.keys, strict=True):
+        if "number" in lists.allowed or "prefix" in lists.allowed:
+            if not _names(lists.allowed, shown, key):
+                if is_untold or _may_name(lists.allowed, shown, key):
+                    raise Untold
+                raise NumberNotAllowlisted
+            break
+    if is_untold:
+        raise Untold
+
+
 def require_country(both: Both, listed: Listed) -> None:
     """Raises CountryNotEnabled."""
     country = listed.phone.country
@@ -205,3 +230,10 @@ def _names(buckets: Buckets, listed: Listed, key: str) -> bool:
         return False
     digits = listed.phone.e164[1 : _PREFIX_DIGITS_MAX + 1]
     return any(digits[:length] in prefixes for length in range(1, len(digits) + 1))
+
+
+def _may_name(buckets: Buckets, shown: Listed, key: str) -> bool:
+    if not key and "number" in buckets:
+        return True
+    lead = shown.phone.e164[1:]
+    return any(len(prefix) > len(lead) and prefix.startswith(lead) for prefix in buckets.get("prefix", ()))

@@ -15,7 +15,7 @@ from domain import lists
 from domain import verification as verifications
 from domain.account import Account
 from domain.events import CodeRequested
-from domain.lists import Both, Buckets, Listed
+from domain.lists import Both, Buckets, Listed, Untold
 from domain.policy import Policy
 from domain.refusals import Refusal
 from domain.verification import Verification
@@ -67,10 +67,13 @@ class Rule(NamedTuple, Generic[Subject]):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule came to. `code` is that of the refusal, empty where there is none."""
+    """What a rule came to. `code` is that of the refusal, empty where there is none.
+
+    `untold` is for those who ask about a number that they only know from the ledger.
+    """
 
     rule: str
-    outcome: Literal["passed", "refused", "not_reached"]
+    outcome: Literal["passed", "refused", "not_reached", "untold"]
     looked_at: str = ""
     code: str = ""
 
@@ -83,11 +86,13 @@ def path(rules: Sequence[Rule[Subject]], subject: Subject, *, is_over: bool = Fa
             steps.append(Step(rule=rule.name, outcome="not_reached"))
             continue
         code = ""
+        outcome: Literal["passed", "refused", "untold"] = "passed"
         try:
             rule.require(subject)
         except Refusal as refusal:
-            code, is_over = refusal.code, True
-        outcome: Literal["passed", "refused"] = "refused" if code else "passed"
+            code, outcome, is_over = refusal.code, "refused", True
+        except Untold:
+            outcome = "untold"
         steps.append(Step(rule=rule.name, outcome=outcome, looked_at=rule.looks_at(subject), code=code))
     return steps
 
@@ -102,6 +107,11 @@ def require_standing(asked: Asked) -> None:
     """Raises AccountSuspended. A test log knows nothing of its account's standing, and `holder` may be a moment old."""
     accounts.require_standing(asked.holder)
     accounts.require_standing(asked.account)
+
+
+def require_told(_: Destination) -> None:
+    """Raises Untold."""
+    raise Untold
 
 
 def require_below_rates(counted: Counted) -> None:
@@ -127,6 +137,13 @@ EARLY: Final[tuple[Rule[Destination], ...]] = (
         lambda asked: f"{asked.listed.phone.kind}; types on lists: {_count(asked.both, 'type')}",
     ),
 )
+_NUMBER, _COUNTRY, _TYPE = EARLY
+EARLY_OF_RECORDED: Final[tuple[Rule[Destination], ...]] = (
+    Rule(_NUMBER.name, lambda asked: lists.require_number_shown(asked.both, asked.listed), _NUMBER.looks_at),
+    _COUNTRY,
+    Rule(_TYPE.name, require_told, lambda _: "the ledger does not keep what kind of number it is"),
+)
+"""The early rules for a number that is known by its hash and its mask alone."""
 LATE: Final[tuple[Rule[Asked], ...]] = (
     Rule(
         "account_standing",

@@ -151,6 +151,15 @@ COMMANDS = (
         Argument("verification", metavar="VERIFICATION", help="its id, ver_…"),
     ),
     Command(
+        "explain",
+        "say what a message to a verification's number would come to now, rule by rule; sends and records nothing",
+        "explain:run",
+        ACCOUNT,
+        Argument("verification", metavar="VERIFICATION", nargs="?", default="", help="its id, ver_…"),
+        Argument("--number", action="store_true", help="instead: a number, read from standard input"),
+        Argument("--test", action="store_true", help="with --number: as test keys would send to it"),
+    ),
+    Command(
         "keys issue",
         "issue one more key; prints it, once",
         "keys:issue",
@@ -235,6 +244,31 @@ COMMANDS = (
     Command("lists block", "block what is named, whatever is allowed", "lists:block", *LISTED),
     Command("lists remove", "take what is named off the lists", "lists:remove", *LISTED),
     Command("lists show", "show the lists of an account", "lists:show", LISTING_ACCOUNT),
+    Command(
+        "lists import",
+        "put the entries of a CSV file on the lists: effect,kind,value",
+        "list_plans:import_",
+        LISTING_ACCOUNT,
+        Argument(
+            "file", metavar="FILE", help="its first line is effect,kind,value; an effect is allow, block or remove"
+        ),
+        Argument("--dry-run", action="store_true", help="only say what it would change"),
+    ),
+    Command(
+        "lists try",
+        "say what a rule would have refused, and who of those had verified; from the ledger, changes nothing",
+        "list_plans:try_",
+        ACCOUNT,
+        Argument("effect", choices=("allow", "block"), help="what the rule does"),
+        *LISTED[1:],
+        Argument(
+            "--days",
+            metavar="N",
+            type=whole_number(least=1, most=3_650),
+            default=30,
+            help="over how many days up to now (default: 30)",
+        ),
+    ),
     Command("policy show", "show an account's policy", "policy:show", ACCOUNT),
     Command(
         "policy set",
@@ -361,6 +395,18 @@ COMMANDS = (
             help="how long each attack lasts, by the test clock (default: 60)",
         ),
         Argument("--without-guard", action="store_true", help="the same with the guard off: everything is lost"),
+    ),
+    Command(
+        "guard timing",
+        "start a server, and say whether the time of an answer tells absent, expired and locked numbers apart",
+        "guard_timing:run",
+        Argument(
+            "--rounds",
+            metavar="N",
+            type=whole_number(least=100, most=20_000),
+            default=5_000,
+            help="how often each is asked (default: 5000)",
+        ),
     ),
     Command(
         "guard simulate",

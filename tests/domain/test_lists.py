@@ -5,7 +5,8 @@ import pytest
 from domain import account as accounts
 from domain import lists, phone
 from domain.events import ListChanged
-from domain.lists import NOTHING, Listed, Lists
+from domain.lists import NOTHING, Listed, Lists, Untold
+from domain.phone import PhoneNumber
 from domain.refusals import (
     CountryNotEnabled,
     DestinationUnsupported,
@@ -209,3 +210,34 @@ def test_lists_have_their_limits(monkeypatch):
 def test_only_a_kind_of_number_that_is_refused_otherwise_can_be_allowed():
     given_account(opened()).when(change("allow", "type", "mobile")).refuses(InvalidRequest)
     given_account(opened()).when(change("allow", "type", "voip")).records(listed("allow", "type", "voip"))
+
+
+SHOWN = Listed(PhoneNumber("+90532", "TR", "+90532****2719", ""), ("hash", ""))
+
+
+@pytest.mark.parametrize(
+    ("own", "everybodys", "outcome"),
+    [
+        (Lists(), Lists(), None),
+        (Lists(blocked={"number": {"hash": "m"}}), Lists(), NumberBlocklisted),
+        (Lists(blocked={"number": {"other": "m"}}), Lists(), None),
+        (Lists(), Lists(blocked={"number": {"other": "m"}}), Untold),
+        (Lists(blocked={"prefix": {"9053": "9053"}}), Lists(), NumberBlocklisted),
+        (Lists(blocked={"prefix": {"905321": "905321"}}), Lists(), Untold),
+        (Lists(blocked={"prefix": {"905331": "905331"}}), Lists(), None),
+        (Lists(allowed={"prefix": {"9053": "9053"}}), Lists(), None),
+        (Lists(allowed={"prefix": {"905321": "905321"}}), Lists(), Untold),
+        (Lists(allowed={"prefix": {"9054": "9054"}}), Lists(), NumberNotAllowlisted),
+        (Lists(), Lists(allowed={"number": {"other": "m"}}), Untold),
+        (Lists(allowed={"number": {"hash": "m"}}), Lists(blocked={"number": {"other": "m"}}), Untold),
+        (Lists(allowed={"number": {"none": "m"}}), Lists(blocked={"number": {"other": "m"}}), Untold),
+    ],
+)
+def test_a_number_known_by_hash_and_mask_is_told_only_what_these_decide(
+    own: Lists, everybodys: Lists, outcome: type[Exception] | None
+) -> None:
+    if outcome is None:
+        lists.require_number_shown((own, everybodys), SHOWN)
+    else:
+        with pytest.raises(outcome):
+            lists.require_number_shown((own, everybodys), SHOWN)

@@ -10,6 +10,7 @@ from tests.support.server import Server
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-requests", type=int, default=10_000, help="mutated requests to send (tests/http)")
+    parser.addoption("--forged-requests", type=int, default=200, help="forged requests to send, twice (tests/http)")
 
 
 @pytest.fixture
