@@ -34,8 +34,12 @@ RUN_ELSEWHERE = {
     "./doneotp witness": "tests/cli/test_witness.py",
     "./doneotp listen": "tests/cli/test_webhooks.py",
     "./doneotp trigger": "tests/cli/test_webhooks.py",
+    "./doneotp lists": "tests/cli/test_lists.py",
+    "./doneotp operators": "tests/cli/test_operators.py",
+    "./doneotp templates": "tests/cli/test_templates.py",
+    "./doneotp senders": "tests/cli/test_templates.py",
 }
-CANNOT_RUN = {"createdb", "docker", "export", "uv"}
+CANNOT_RUN = {"createdb", "docker", "export", "npm", "uv"}
 """What blocks marked `(not run)` begin with: they need a machine, a network or secrets that a test has not."""
 LANGUAGES = {"html", "javascript", "sh", "sh (not run)", "python", "json", "json (body)"}
 

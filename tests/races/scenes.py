@@ -43,8 +43,11 @@ def sent_code(server: Server, key: str, number: str = NUMBER) -> str:
 
 def code_of(server: Server, verification_id: str) -> str:
     """The code of the newest message of a verification, waiting for it."""
-    for _ in range(200):
-        for message in reversed(server.get("/inbox/messages?limit=1000").body["messages"]):
+    after = ""
+    for _ in range(200):  # the inbox is shared, and holds more than one answer does
+        page = server.get(f"/inbox/messages?limit=1000{after}").body
+        for message in reversed(page["messages"]):
             if message["verification_id"] == verification_id:
                 return str(message["code"])
+        after = f"&after={page['cursor']}"
     raise AssertionError("the message does not come")
