@@ -57,7 +57,15 @@ def compared(customer: Customer) -> Counter[str]:
     )
 
 
-def test_however_many_sessions_and_addresses_guess_at_one_number_the_budget_is_compared(customer: Customer) -> None:
+@pytest.fixture
+def proxied(serve: Callable[..., Server]) -> Customer:
+    """A customer of a server that believes X-Forwarded-For: to it each session does come from somewhere else."""
+    server = serve(DONEOTP_TRUSTED_PROXIES="127.0.0.0/8")
+    return Customer(server, server.open_account())
+
+
+def test_however_many_sessions_and_addresses_guess_at_one_number_the_budget_is_compared(proxied: Customer) -> None:
+    customer = proxied
     heard = attacked(customer, [number()])
     by_verification = compared(customer)
     assert heard["wrong_code"] == by_verification.total() == GUESSES_A_DAY
@@ -65,8 +73,9 @@ def test_however_many_sessions_and_addresses_guess_at_one_number_the_budget_is_c
     assert heard["number_locked"] + heard["again: number_locked"] == SESSIONS, "every session ends at the lock"
 
 
-def test_the_same_sessions_at_three_numbers_compare_three_budgets(customer: Customer) -> None:
+def test_the_same_sessions_at_three_numbers_compare_three_budgets(proxied: Customer) -> None:
     """The control: it is the number's budget that ends the attack, not the attacker's strength."""
+    customer = proxied
     heard = attacked(customer, [number() for _ in range(3)])
     assert heard["wrong_code"] == compared(customer).total() == 3 * GUESSES_A_DAY
 
