@@ -5,9 +5,9 @@ What is trusted: whoever holds the root can compute codes and sign tokens; whoev
 
 import base64
 import hashlib
-import hmac
 import re
 from functools import lru_cache
+from hmac import compare_digest
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from domain import code as codes
+from domain.keyed import digest
 
 STREAM_LENGTH: Final = 22
 """Characters of a stream name: 128 bits of a keyed hash, in base64url (RFC 4648 section 5)."""
@@ -45,20 +46,23 @@ class Keyring:
         self._list_key = lru_cache(maxsize=10_000)(lambda account: self._derive(f"list/{account}"))
         self._prefixes = self._derive("prefix")
         self._tags = self._derive("prefix-tag")
-        self.prefix_of = lru_cache(maxsize=STREAMS_KEPT_MAX)(self._prefix_of)
-        """`prefix_of(log, e164)`: a keyed hash of a number without its last four digits."""
+        self._prefix_named = lru_cache(maxsize=STREAMS_KEPT_MAX)(self._hash_prefix)
         self._index_key = lru_cache(maxsize=10_000)(lambda log: self._derive(f"index/{log}"))
 
     def _stream_of(self, log: str, e164: str) -> str:
         """HMAC-SHA-256 under that log's index key, 128 bits."""
-        return _text(hmac.digest(self._index_key(log), e164.encode(), "sha256"))
+        return _text(digest(self._index_key(log), e164.encode()))
 
     def _listed(self, account: str, text: str) -> str:
         """HMAC-SHA-256 under that account's list key, 128 bits."""
-        return _text(hmac.digest(self._list_key(account), text.encode(), "sha256"))
+        return _text(digest(self._list_key(account), text.encode()))
 
-    def _prefix_of(self, log: str, e164: str) -> str:
-        name = hmac.digest(self._prefixes, f"{log}/{e164[:-4]}".encode(), "sha256")
+    def prefix_of(self, log: str, e164: str) -> str:
+        """A keyed hash of a number without its last four digits."""
+        return self._prefix_named(log, e164[:-4])
+
+    def _hash_prefix(self, log: str, prefix: str) -> str:
+        name = digest(self._prefixes, f"{log}/{prefix}".encode())
         return base64.urlsafe_b64encode(name[:_PREFIX_BYTES]).decode().rstrip("=")
 
     def tagged(self, prefix: str, *, seed: str) -> str:
@@ -66,7 +70,7 @@ class Keyring:
 
         Plain hashes would: masks show all but a few digits, so whoever knows one number of each hash could read the rest.
         """
-        pad = hmac.digest(self._tags, seed.encode(), "sha256")
+        pad = digest(self._tags, seed.encode())
         plain = int.from_bytes(base64.urlsafe_b64decode(prefix + "="), "big")
         blinded = plain ^ int.from_bytes(pad[:_PREFIX_BYTES], "big")
         return base64.urlsafe_b64encode(blinded.to_bytes(_PREFIX_BYTES, "big")).decode().rstrip("=")
@@ -81,8 +85,8 @@ class Keyring:
 
     def idempotency(self, log: str, key: str, *, request: bytes) -> str:
         """`<hash of the key>.<hash of the request>`, both keyed: a request may hold a number and a code."""
-        name = hmac.digest(self._requests, log.encode() + b"\0" + key.encode(), "sha256")
-        fingerprint = hmac.digest(self._requests, hashlib.sha256(request).digest() + name, "sha256")
+        name = digest(self._requests, log.encode() + b"\0" + key.encode())
+        fingerprint = digest(self._requests, hashlib.sha256(request).digest() + name)
         return f"{_text(name)}.{_text(fingerprint)}"
 
     def verification_id(self, stream: str, random: bytes) -> str:
@@ -95,21 +99,21 @@ class Keyring:
         if stream is None:
             return False
         nonce = base64.urlsafe_b64decode(verification_id[-_NONCE_LENGTH:])
-        return hmac.compare_digest(nonce[NONCE_BYTES:], self._seal(stream, nonce[:NONCE_BYTES]))
+        return compare_digest(nonce[NONCE_BYTES:], self._seal(stream, nonce[:NONCE_BYTES]))
 
     def _seal(self, stream: str, random: bytes) -> bytes:
-        return hmac.digest(self._ids, stream.encode() + random, "sha256")[:_SEAL_BYTES]
+        return digest(self._ids, stream.encode() + random)[:_SEAL_BYTES]
 
     def receipt_reference(self, provider: str, *, log: str, verification_id: str, send: int) -> str:
         """What a provider gives back with its report of a message: which one it is, sealed for that provider alone."""
         text = f"{log}.{verification_id.removeprefix(_VERIFICATION_PREFIX)}.{send}"
-        return f"{text}.{_text(hmac.digest(self._receipts, f'{provider}.{text}'.encode(), 'sha256'))}"
+        return f"{text}.{_text(digest(self._receipts, f'{provider}.{text}'.encode()))}"
 
     def read_receipt_reference(self, provider: str, reference: str) -> tuple[str, str, int] | None:
         """Log, verification and number of the message; None when this was not made here for that provider."""
         text, _, seal = reference.rpartition(".")
-        expected = _text(hmac.digest(self._receipts, f"{provider}.{text}".encode(), "sha256"))
-        if not hmac.compare_digest(seal.encode(), expected.encode()):
+        expected = _text(digest(self._receipts, f"{provider}.{text}".encode()))
+        if not compare_digest(seal.encode(), expected.encode()):
             return None
         log, verification, send = text.split(".")
         return log, _VERIFICATION_PREFIX + verification, int(send)
@@ -159,6 +163,6 @@ def stream_in(verification_id: str) -> str | None:
     return body[:STREAM_LENGTH]
 
 
-def _text(digest: bytes) -> str:
+def _text(hashed: bytes) -> str:
     """128 bits of a digest as text."""
-    return base64.urlsafe_b64encode(digest[:16]).decode()[:STREAM_LENGTH]
+    return base64.urlsafe_b64encode(hashed[:16]).decode()[:STREAM_LENGTH]
