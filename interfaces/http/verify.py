@@ -1,6 +1,5 @@
 """The three calls: send, check, validate-token; and cancel."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 from application import listing
@@ -18,6 +17,7 @@ from application.verifications import (
     Sent,
 )
 from domain import phone as phones
+from domain import rules
 from domain.lists import NOTHING
 from domain.phone import PhoneNumber
 from domain.refusals import (
@@ -76,37 +76,42 @@ async def _send(context: Context) -> Sent:
         raise InvalidRequest("client_ip is for secret keys: with a public key the connection's address counts.")
     phone = phones.parse(body.phone_number)
     bound = Bound(identity.key.id, identity.log, desk.keyring.stream_of(identity.log, phone.e164))
-    command = SendCode(
-        log=identity.log,
-        stream=bound.stream,
-        phone=phone,
-        caller=identity.caller(client_ip=bodies.client_ip(body.client_ip), idempotency=context.idempotency),
-        keyring=desk.keyring,
-        entropy=desk.entropy,
-        holder=identity.account,
-        destination=destination(context, phone),
-        locale=bodies.locale(body.locale, phone),
-        web_origin=bodies.web_origin(body.web_origin, phone),
-        app_hash=bodies.app_hash(body.app_hash, phone),
-        metadata=bodies.metadata(body.metadata, phone),
-        is_public=not identity.is_secret,
-        has_solved=not identity.is_secret
-        and body.challenge_response is not None
-        and await desk.challenge.accepts(body.challenge_response, bound),
-    )
+    to = destination(context, phone)
+    client_ip = bodies.client_ip(body.client_ip)
+    locale = bodies.locale(body.locale, phone)
+    web_origin = bodies.web_origin(body.web_origin, phone)
+    app_hash = bodies.app_hash(body.app_hash, phone)
+    metadata = bodies.metadata(body.metadata, phone)
+    is_public = not identity.is_secret
+    has_solved = is_public and body.challenge_response is not None
+    has_solved = has_solved and await desk.challenge.accepts(body.challenge_response, bound)
     if identity.mode == "test":
         scripted = refusal_for(phone.e164)
         if scripted is not None:
             raise scripted
-    if not command.idempotency:
-        command.require_early()
+    if not context.idempotency:  # else it is first looked up whether the request is a repeated one
+        rules.require(rules.EARLY, to)
     limits = limits_of(context, phone)
-    command = replace(
-        command,
-        counted=await rates.counted(desk.counters, limits, context.request.scope, is_public=not identity.is_secret),
-    )
-    if command.counted.refusal is not None:
+    counted = await rates.counted(desk.counters, limits, context.request.scope, is_public=is_public)
+    if counted.refusal is not None:
         limits = []  # all is given back already
+    command = SendCode(
+        log=identity.log,
+        stream=bound.stream,
+        phone=phone,
+        caller=identity.caller(client_ip=client_ip, idempotency=context.idempotency),
+        keyring=desk.keyring,
+        entropy=desk.entropy,
+        holder=identity.account,
+        destination=to,
+        counted=counted,
+        locale=locale,
+        web_origin=web_origin,
+        app_hash=app_hash,
+        metadata=metadata,
+        is_public=is_public,
+        has_solved=has_solved,
+    )
     try:
         desk.dispatcher.reserve()
     except BaseException:

@@ -33,6 +33,8 @@ _WEBHOOK_TOPICS: Final = [
     )
 ]
 _TURN: Final = b"SELECT pg_try_advisory_xact_lock(%s)"
+# A power cut may take the last looks, with how far they came: they are made again, and a post twice has one id.
+_IN_ITS_TIME: Final = b"SET LOCAL synchronous_commit = off"
 _BEHIND: Final = b"""
 SELECT h.log, coalesce(c.position, 0), h.position FROM doneotp.heads AS h LEFT JOIN doneotp.webhook_cursors AS c USING (log)
 WHERE h.log > %s AND h.position > coalesce(c.position, 0) ORDER BY h.log LIMIT %s"""
@@ -111,6 +113,7 @@ class Outbox:
             behind = [row for row in rows if row[0] not in self._poisoned]
             if not behind:
                 return Look(0, is_full=self._last != "", flooded=[])
+            await connection.execute(_IN_ITS_TIME)
             return await self._take(connection, behind)
 
     async def _take(self, connection: psycopg.AsyncConnection[Any], behind: list[tuple[str, int, int]]) -> Look:
