@@ -104,8 +104,8 @@ def test_answers_tell_how_the_limits_stand(customer: Customer) -> None:
     policy(customer, sends_per_address_max=5)
     answer = customer.live.send(spread(), client_ip="203.0.113.9")
     assert (answer.headers["ratelimit-policy"], answer.headers["ratelimit"]) == (
-        '"number";q=20;w=86400, "prefix";q=500;w=3600, "address";q=5;w=3600',
-        '"number";r=19;t=86400, "prefix";r=499;t=3600, "address";r=4;t=3600',
+        '"number";q=20;w=86400, "prefix";q=5000;w=3600, "address";q=5;w=3600',
+        '"number";r=19;t=86400, "prefix";r=4999;t=3600, "address";r=4;t=3600',
     )
     public = customer.live.send(spread(), key=customer.live.public)
     assert "prefix" not in public.headers["ratelimit-policy"]
