@@ -22,7 +22,6 @@ from interfaces.http import addresses, bodies, origins, problems, rates
 from interfaces.http.desk import Desk, Identity, idempotency, identify
 
 Keys = Literal["sk", "sk pk", "none"]
-_FAILED_AUTHENTICATIONS: Final = frozenset({"invalid_api_key", "revoked_api_key"})
 _JSON: Final = "application/json"
 
 
@@ -129,7 +128,7 @@ def route(call: Call, desk: Desk) -> HTTPRouteHandler:
                     body = bodies.decode(decoder, raw)
             answer = await call.handler(Context(desk, request, identity, body, repeat))
         except Refusal as refusal:
-            if refusal.code in _FAILED_AUTHENTICATIONS:
+            if refusal.code == "invalid_api_key":  # whoever has a revoked key is told so: it was theirs
                 refusal = await _limited_or(refusal, desk, request.scope)
             if repeat and identity is not None and not isinstance(refusal, IdempotencyKeyReused):
                 refusal = await _reused_or(refusal, desk, identity, repeat)

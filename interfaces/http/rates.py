@@ -25,7 +25,7 @@ from interfaces.limits.windows import Count, Counters, Limit
 
 SENDS_PER_NUMBER_MAX: Final = 20
 """Messages to a number from all accounts together in a day."""
-AUTH_FAILURES_PER_MINUTE_MAX: Final = 1_000
+AUTH_FAILURES_PER_MINUTE_MAX: Final = 3_000
 _DAY: Final = 86_400
 _HOUR: Final = 3_600
 _MINUTE: Final = 60

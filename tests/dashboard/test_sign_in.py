@@ -157,7 +157,7 @@ def test_a_form_of_another_page_is_refused(server: Server, headers: dict[str, st
 
 
 def test_a_form_needs_the_token_of_its_own_session(server: Server) -> None:
-    clerk, other = at_work(server, "ida"), at_work(server, "jon")
+    clerk, other = at_work(server, "ilse"), at_work(server, "jon")
     for token in ("", "0" * 64, other.csrf):
         clerk.csrf = token
         assert clerk.post("/dashboard/accounts/open", name="Stolen").status == 403
