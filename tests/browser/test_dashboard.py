@@ -84,7 +84,7 @@ def test_an_operator_clicks_through_without_javascript(browser: Browser, server:
     page.get_by_role("link", name="Keys", exact=True).click()
     page.get_by_text("Issue a key").click()
     page.get_by_label("Kind").select_option("pk_live")
-    page.get_by_label("Origins").fill("https://shop.example")
+    page.get_by_label("Origins of pages").fill("https://shop.example")
     page.get_by_role("button", name="Issue").click()
     new = page.locator("code.new").inner_text()
     page.get_by_role("link", name="I have it").click()
